@@ -1,0 +1,1 @@
+"""Image captioning as a DVC pipeline: datasets, records, model, decoding, scoring."""
