@@ -95,6 +95,7 @@ class ModelParams(Section):
     feed_forward_units: Count
     activation: Literal["relu", "gelu"]
     dropout: Share
+    residual_dropout: Share
     max_length: Annotated[int, Field(ge=3)]
     norm: Literal["pre", "post"]
     tie_embeddings: bool

@@ -1,0 +1,18 @@
+"""The datasets, by the names that `dataset` in params.yaml takes."""
+
+from __future__ import annotations
+
+from captioning.datasets.base import Dataset
+from captioning.params import Params
+
+
+def make_dataset(params: Params) -> Dataset:
+    """Make the dataset that the params choose. Each one's module is imported only when chosen."""
+    if params.dataset == "flickr8k":
+        from captioning.datasets.flickr8k import Flickr8k
+
+        return Flickr8k(params.datasets.flickr8k)
+
+    from captioning.datasets.scenes import Scenes
+
+    return Scenes(params.datasets.scenes)

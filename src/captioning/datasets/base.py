@@ -1,0 +1,64 @@
+"""What every dataset yields, and how it reports what it leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import pyarrow as pa
+
+from captioning.shards import SPLITS
+
+__all__ = ["SPLITS", "Dataset", "Example", "Rejections"]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One image with its captions.
+
+    Attributes:
+        image_id: unique in the dataset, over all splits.
+        split: one of `SPLITS`.
+        image: the encoded file's bytes.
+        captions: as people wrote them.
+        extras: values of the dataset's extra columns, by name.
+    """
+
+    image_id: str
+    split: str
+    image: bytes
+    captions: tuple[str, ...]
+    extras: Mapping[str, object] = field(default_factory=dict)
+
+
+class Rejections:
+    """Counts and lists what is skipped, by reason."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, list[str]] = {}
+
+    def add(self, reason: str, what: str) -> None:
+        """Note that `what` (an image's name, a line) is skipped for `reason`."""
+        self._names.setdefault(reason, []).append(what)
+
+    def counts(self) -> dict[str, int]:
+        """How many are skipped, by reason."""
+        return {reason: len(names) for reason, names in sorted(self._names.items())}
+
+    def items(self) -> dict[str, list[str]]:
+        """What is skipped, by reason, in the order met."""
+        return {reason: list(names) for reason, names in sorted(self._names.items())}
+
+
+class Dataset(Protocol):
+    """A source of examples."""
+
+    @property
+    def extras(self) -> Sequence[pa.Field]:
+        """The columns that this dataset adds to the raw table."""
+        ...
+
+    def examples(self, rejections: Rejections) -> Iterator[Example]:
+        """Yield every example, split after split; add what is skipped to `rejections`."""
+        ...

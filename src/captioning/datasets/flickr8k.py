@@ -1,0 +1,119 @@
+"""Flickr8k: 8,091 photographs with five captions each, in the layout of the official release.
+
+M. Hodosh, P. Young, J. Hockenmaier: Framing Image Description as a Ranking Task, JAIR 47, 2013.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+
+from captioning.archives import Archive
+from captioning.datasets.base import Example, Rejections
+from captioning.errors import InputError
+from captioning.fetch import fetch
+from captioning.params import Flickr8kParams
+
+IMAGES_ARCHIVE = "Flickr8k_Dataset.zip"
+CAPTIONS_ARCHIVE = "Flickr8k_text.zip"
+IMAGES_FOLDER = "Flicker8k_Dataset/"
+CAPTIONS_FILE = "Flickr8k.token.txt"
+SPLIT_FILES = {
+    "train": "Flickr_8k.trainImages.txt",
+    "validation": "Flickr_8k.devImages.txt",
+    "test": "Flickr_8k.testImages.txt",
+}
+
+# Most bytes that one member may expand to.
+_IMAGE_LIMIT = 64 << 20
+_TEXT_LIMIT = 64 << 20
+_CAPTION_LINE = re.compile(r"([^\t]+)#(\d+)\t(.*)", re.DOTALL)
+
+
+class Flickr8k:
+    """The official splits, each in the order of its split file.
+
+    An `image_id` is the file's name without `.jpg`. Rejected and counted: images in no split,
+    images listed but missing from the archive, captions of images that don't exist, malformed
+    caption lines (by line number, from 1).
+    """
+
+    extras: Sequence[pa.Field] = ()
+
+    def __init__(self, params: Flickr8kParams) -> None:
+        self._params = params
+
+    def examples(self, rejections: Rejections) -> Iterator[Example]:
+        """Yield the examples, one image in memory at a time.
+
+        Raises:
+            InputError: an archive can't be fetched or is not of the release's layout.
+        """
+        source = self._params.source
+        # The small one first: a wrong source is found before the large download.
+        captions_path = fetch(source, CAPTIONS_ARCHIVE, self._params.captions_md5)
+        images_path = fetch(source, IMAGES_ARCHIVE, self._params.images_md5)
+        with Archive(captions_path) as text, Archive(images_path) as images:
+            splits = {split: _listed(text, file) for split, file in SPLIT_FILES.items()}
+            members = _image_members(images)
+            captions = _captions(text, members, rejections)
+            listed = {name for names in splits.values() for name in names}
+            for name in sorted(members.keys() - listed):
+                rejections.add("image in no split", name)
+            for split, names in splits.items():
+                for name in names:
+                    if name not in members:
+                        rejections.add("image listed but missing from the archive", name)
+                        continue
+                    yield Example(
+                        image_id=name.removesuffix(".jpg"),
+                        split=split,
+                        image=images.read(members[name], _IMAGE_LIMIT),
+                        captions=tuple(captions.get(name, ())),
+                        extras={},
+                    )
+
+
+def _image_members(images: Archive) -> dict[str, str]:
+    """Member of each image file, by the file's name."""
+    members = {
+        member.removeprefix(IMAGES_FOLDER): member
+        for member in images.names
+        if member.startswith(IMAGES_FOLDER) and member.endswith(".jpg")
+    }
+    if not members:
+        raise InputError(f"{images.path} has no {IMAGES_FOLDER}*.jpg: it is not Flickr8k's images")
+    return members
+
+
+def _listed(text: Archive, file: str) -> list[str]:
+    """The image names in a split file, one a line."""
+    try:
+        lines = [line.decode("utf-8-sig").strip() for line in text.lines(file, _TEXT_LIMIT)]
+    except UnicodeDecodeError as error:
+        raise InputError(f"{text.path}: {file} is not UTF-8 text ({error})") from None
+    return [line for line in lines if line]
+
+
+def _captions(
+    text: Archive, members: dict[str, str], rejections: Rejections
+) -> dict[str, list[str]]:
+    """Captions by image name, from lines `name.jpg#k<TAB>caption`; blank lines hold none."""
+    captions = defaultdict(list)
+    for number, line in enumerate(text.lines(CAPTIONS_FILE, _TEXT_LIMIT), start=1):
+        if not line.strip():
+            continue
+        try:
+            match = _CAPTION_LINE.fullmatch(line.decode("utf-8-sig"))
+        except UnicodeDecodeError:
+            match = None
+        if match is None:
+            rejections.add("malformed caption line", f"{CAPTIONS_FILE} line {number}")
+        elif match[1] not in members:
+            rejections.add("caption of an image that does not exist", f"{match[1]}#{match[2]}")
+        else:
+            captions[match[1]].append(match[3])
+    return dict(captions)

@@ -1,0 +1,211 @@
+"""From image features to captions: greedy, temperature sampling and beam search.
+
+One loop over positions on the decoder's key/value cache, whole batches at a time; the image side
+is computed once. Keras 3 alone: `predict` compiles the loop on any backend.
+
+Legend: `B` images, `N` beams, `T` tokens (`max_length`), `V` vocabulary.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from captioning.model import CaptionDecoder
+from captioning.text import BANNED, END, PAD, START
+
+_NEVER = -1e9
+
+
+class _Decoder(keras.Model):
+    """What all ways of decoding share: the model, and which tokens are never produced."""
+
+    def __init__(self, model: CaptionDecoder, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.model = model
+        # Compiling by XLA pays on an accelerator; on a CPU it costs more than it gives.
+        self.compile(jit_compile=False)
+
+    def _log_probabilities(self, logits: Any) -> Any:
+        """Log-probabilities float32 `[B, N, V]`; banned tokens never win."""
+        ids = ops.arange(self.model.vocabulary_size)
+        banned = ops.any(ops.equal(ids[:, None], ops.convert_to_tensor(BANNED)[None, :]), axis=1)
+        return ops.where(banned, _NEVER, ops.log_softmax(logits, axis=-1))
+
+    def _last_position(self) -> int:
+        """The loop feeds positions 0 to here, exclusive."""
+        return int(self.model.max_length) - 1
+
+
+class Sampler(_Decoder):
+    """One caption an image, token by token: the most probable token, or one drawn at random.
+
+    The tutorial's `simple_gen` for whole batches and without running the prefix again.
+
+    Args:
+        model: the caption decoder.
+        temperature: 0 takes the most probable token (greedy); above, logits are divided by it
+            and a token is drawn.
+        seed: of the draws.
+    """
+
+    def __init__(self, model: CaptionDecoder, temperature: float, seed: int = 0) -> None:
+        super().__init__(model)
+        self.temperature = temperature
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, features: Any, training: bool | None = None) -> dict[str, Any]:
+        """Caption `[B, height, width, C]`.
+
+        Returns:
+            `tokens` int32 `[B, T]`, from `[START]` to `[END]`, padded with 0, and
+            `log_probability` float32 `[B]`, the sum over the tokens produced.
+        """
+        image = self.model.encode_image(features)
+        rows = ops.shape(features)[0]
+        tokens = ops.full((rows, 1), START, dtype="int32")
+        sequence = ops.pad(tokens, ((0, 0), (0, self._last_position())), constant_values=PAD)
+        state = (
+            ops.convert_to_tensor(0),
+            tokens,
+            sequence,
+            ops.zeros((rows, 1), "float32"),
+            self.model.empty_cache(rows),
+        )
+
+        def unfinished(position: Any, tokens: Any, *_: Any) -> Any:
+            running = ops.any(ops.logical_and(tokens != END, tokens != PAD))
+            return ops.logical_and(position < self._last_position(), running)
+
+        def advance(position: Any, tokens: Any, sequence: Any, total: Any, cache: Any) -> Any:
+            logits, cache = self.model.step(tokens, position, image, cache)
+            log_p = self._log_probabilities(logits)
+            finished = ops.logical_or(tokens == END, tokens == PAD)
+            chosen = ops.where(finished, PAD, self._choose(log_p))
+            gained = ops.take_along_axis(log_p, chosen[:, :, None], axis=-1)[:, :, 0]
+            total = total + ops.where(finished, 0.0, gained)
+            sequence = ops.slice_update(sequence, (0, position + 1), chosen)
+            return position + 1, chosen, sequence, total, cache
+
+        _, _, sequence, total, _ = ops.while_loop(unfinished, advance, state)
+        return {"tokens": sequence, "log_probability": total[:, 0]}
+
+    def _choose(self, log_p: Any) -> Any:
+        """Token ids int32 `[B, 1]` from log-probabilities `[B, 1, V]`."""
+        if self.temperature == 0:
+            return ops.cast(ops.argmax(log_p, axis=-1), "int32")
+        drawn = keras.random.categorical(
+            log_p[:, 0] / self.temperature, 1, dtype="int32", seed=self.seed_generator
+        )
+        return drawn
+
+
+class BeamSearch(_Decoder):
+    """The best of several captions an image, kept side by side.
+
+    Beams are ranked by log-probability / length^penalty (Wu et al. 2016, 7, with the plain length);
+    a finished beam keeps its score and its place until better ones push it out.
+
+    Args:
+        model: the caption decoder.
+        beam_width: beams kept, `N`.
+        length_penalty: exponent of the length; 0 ranks by log-probability alone.
+    """
+
+    def __init__(self, model: CaptionDecoder, beam_width: int, length_penalty: float) -> None:
+        super().__init__(model)
+        self.beam_width = beam_width
+        self.length_penalty = length_penalty
+
+    def call(self, features: Any, training: bool | None = None) -> dict[str, Any]:
+        """Caption `[B, height, width, C]`.
+
+        Returns:
+            `tokens` int32 `[B, T]`, from `[START]` to `[END]`, padded with 0, and
+            `log_probability` float32 `[B]`, the sum over the tokens produced.
+        """
+        width = self.beam_width
+        image = self.model.encode_image(features)
+        rows = ops.shape(features)[0]
+        tokens = ops.full((rows, width), START, dtype="int32")
+        padding = ((0, 0), (0, 0), (0, self._last_position()))
+        # All beams begin alike: only the first may be extended, or they would stay alike.
+        first = ops.cast(ops.arange(width) == 0, "float32")
+        total = ops.broadcast_to(ops.where(first > 0, 0.0, _NEVER), (rows, width))
+        state = (
+            ops.convert_to_tensor(0),
+            tokens,
+            ops.pad(tokens[:, :, None], padding, constant_values=PAD),
+            total,
+            ops.zeros((rows, width), "float32"),
+            self.model.empty_cache(rows * width),
+        )
+
+        def unfinished(position: Any, tokens: Any, *_: Any) -> Any:
+            running = ops.any(ops.logical_and(tokens != END, tokens != PAD))
+            return ops.logical_and(position < self._last_position(), running)
+
+        def advance(
+            position: Any, tokens: Any, sequence: Any, total: Any, length: Any, cache: Any
+        ) -> Any:
+            logits, cache = self.model.step(tokens, position, image, cache)
+            beam, chosen, total, length = self._extend(logits, tokens, total, length)
+            sequence = ops.take_along_axis(sequence, beam[:, :, None], axis=1)
+            sequence = ops.slice_update(sequence, (0, 0, position + 1), chosen[:, :, None])
+            origin = ops.reshape(beam + width * ops.arange(rows)[:, None], (-1,))
+            cache = tuple(
+                (ops.take(keys, origin, axis=0), ops.take(values, origin, axis=0))
+                for keys, values in cache
+            )
+            return position + 1, chosen, sequence, total, length, cache
+
+        _, _, sequence, total, length, _ = ops.while_loop(unfinished, advance, state)
+        # Beams are sorted by rank at every step: the first is the best.
+        return {"tokens": sequence[:, 0], "log_probability": total[:, 0]}
+
+    def _extend(self, logits: Any, tokens: Any, total: Any, length: Any) -> tuple[Any, ...]:
+        """The best `N` of all one-token extensions of the beams.
+
+        Args:
+            logits: float32 `[B, N, V]`.
+            tokens: int32 `[B, N]`, the beams' last tokens.
+            total: float32 `[B, N]`, the beams' log-probabilities.
+            length: float32 `[B, N]`, tokens produced.
+
+        Returns:
+            Of the chosen, each `[B, N]`, best first: the beam extended, the token added, the
+            log-probability and the length.
+        """
+        vocabulary = self.model.vocabulary_size
+        finished = ops.logical_or(tokens == END, tokens == PAD)
+        # A finished beam has one extension, by padding, which costs nothing.
+        only_padding = ops.where(ops.arange(vocabulary) == PAD, 0.0, _NEVER)
+        log_p = ops.where(finished[:, :, None], only_padding, self._log_probabilities(logits))
+        totals = total[:, :, None] + log_p
+        lengths = length + ops.where(finished, 0.0, 1.0)
+        ranks = totals / (ops.maximum(lengths, 1.0) ** self.length_penalty)[:, :, None]
+        _, best = ops.top_k(ops.reshape(ranks, (-1, self.beam_width * vocabulary)), self.beam_width)
+        beam, chosen = best // vocabulary, ops.cast(best % vocabulary, "int32")
+        flat = ops.reshape(totals, (-1, self.beam_width * vocabulary))
+        return (
+            beam,
+            chosen,
+            ops.take_along_axis(flat, best, axis=1),
+            ops.take_along_axis(lengths, beam, axis=1),
+        )
+
+
+def make_decoder(
+    model: CaptionDecoder,
+    decoder: str,
+    beam_width: int = 3,
+    length_penalty: float = 1.0,
+    temperature: float = 1.0,
+    seed: int = 0,
+) -> Sampler | BeamSearch:
+    """The decoder that `evaluate.decoder` names: `greedy`, `sample` or `beam`."""
+    if decoder == "beam":
+        return BeamSearch(model, beam_width, length_penalty)
+    return Sampler(model, temperature if decoder == "sample" else 0.0, seed)

@@ -1,0 +1,27 @@
+"""What a frozen image backbone offers.
+
+Legend: `B` images, `C` feature channels.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Extractor(Protocol):
+    """A frozen convolutional network without its classification head."""
+
+    name: str
+    #: Side of the square input, in pixels.
+    image_size: int
+    #: `(height, width, C)` of a feature map.
+    output_shape: tuple[int, int, int]
+    #: Checksum of the weights' file, which determines the features as the code does.
+    weights_sha256: str
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Feature maps float32 `[B, height, width, C]` of RGB images uint8 `[B, size, size, 3]`."""
+        ...

@@ -1,0 +1,69 @@
+"""MobileNetV3-Small with its ImageNet weights, the tutorial's feature extractor.
+
+Howard et al. 2019, "Searching for MobileNetV3"; the tutorial's section "Image feature extractor".
+
+Legend: `B` images, `C` channels.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from captioning.errors import InputError
+from captioning.files import sha256
+
+# The name Keras keeps the weights without their classification head under.
+_WEIGHTS = "weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5"
+
+
+class MobileNetV3Small:
+    """The network without its head: 576 channels on a grid of 1/32 of the image.
+
+    Args:
+        image_size: side of the square input, in pixels.
+
+    Raises:
+        InputError: the weights are not in Keras' cache and can't be downloaded.
+    """
+
+    name = "mobilenet_v3_small"
+
+    def __init__(self, image_size: int) -> None:
+        self.image_size = image_size
+        try:
+            self._network = keras.applications.MobileNetV3Small(
+                input_shape=(image_size, image_size, 3),
+                include_top=False,
+                include_preprocessing=True,
+                weights="imagenet",
+            )
+        except Exception as error:  # Keras raises a bare Exception when a download fails.
+            raise InputError(
+                f"the weights of mobilenet_v3_small could not be downloaded ({error}): "
+                f"put {_WEIGHTS} into {_keras_models()}, or set "
+                "features.extractor: efficientnet_lite0, whose weights come with its package"
+            ) from None
+        self.weights_sha256 = sha256(_keras_models() / _WEIGHTS)
+        self._network.trainable = False
+        _, height, width, channels = self._network.output_shape
+        self.output_shape = (height, width, channels)
+        self._compiled = tf.function(
+            lambda images: self._network(images, training=False),
+            input_signature=[tf.TensorSpec((None, image_size, image_size, 3), tf.float32)],
+        )
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Feature maps float32 `[B, size/32, size/32, 576]` of RGB images uint8."""
+        return np.asarray(self._compiled(tf.constant(images, tf.float32)))
+
+
+def _keras_models() -> Path:
+    """Where Keras keeps downloaded weights."""
+    home = os.environ.get("KERAS_HOME")
+    return (Path(home) if home else Path.home() / ".keras") / "models"

@@ -1,0 +1,116 @@
+"""From the raw table's images to sharded feature records, one batch in memory at a time.
+
+Legend: `B` images, `C` feature channels.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from captioning.extractors import Extractor
+from captioning.images import load_pixels
+from captioning.raw import read_raw
+from captioning.record_folder import write_index, write_shards
+from captioning.records import Field, RecordSpec
+from captioning.shards import SPLITS, shard_paths
+
+# Always this many: kernels may sum in another order for another batch size.
+_BATCH = 32
+
+
+def feature_spec(shape: tuple[int, int, int], dtype: str) -> RecordSpec:
+    """Records of one feature map `[height, width, C]` an image."""
+    return RecordSpec((Field("image_id", "string"), Field("features", dtype, shape)))
+
+
+def write_features(
+    raw: Path | str, folder: Path, extractor: Extractor, dtype: str
+) -> dict[str, Any]:
+    """Extract every image once and write it as a record, in the raw table's order and shards.
+
+    Args:
+        raw: folder of the raw table.
+        folder: where the shards and their index go.
+        extractor: the frozen backbone.
+        dtype: `float16` or `float32`, as stored.
+
+    Returns:
+        `extractor`, `weights_sha256`, `grid`, `channels`, `dtype`, `images` for every split,
+        `bytes` of all shards and `bytes_per_image`.
+
+    Raises:
+        InputError: an image can't be decoded, or a feature is not finite in `dtype`.
+    """
+    height, width, channels = extractor.output_shape
+    spec = feature_spec(extractor.output_shape, dtype)
+    splits = {}
+    for split in SPLITS:
+        paths = shard_paths(raw, split, "parquet")
+        with tqdm(desc=f"features {split}", unit=" images", disable=None) as progress:
+            shards = [
+                _records(read_raw(raw, split, shard=k), extractor, progress)
+                for k in range(len(paths))
+            ]
+            splits[split] = write_shards(folder, split, spec, shards)
+    source = {
+        "extractor": extractor.name,
+        "image_size": extractor.image_size,
+        "weights_sha256": extractor.weights_sha256,
+    }
+    write_index(folder, spec, splits, source)
+    images = {name: sum(s["examples"] for s in shards) for name, shards in splits.items()}
+    total = sum(summary["bytes"] for shards in splits.values() for summary in shards)
+    return {
+        "extractor": extractor.name,
+        "weights_sha256": extractor.weights_sha256,
+        "grid": [height, width],
+        "channels": channels,
+        "dtype": dtype,
+        "images": images,
+        "bytes": total,
+        "bytes_per_image": round(total / max(sum(images.values()), 1)),
+    }
+
+
+def extract(extractor: Extractor, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Feature maps float32 `[B, height, width, C]` of RGB images uint8 `[B, size, size, 3]`."""
+    maps = []
+    for start in range(0, len(images), _BATCH):
+        batch = images[start : start + _BATCH]
+        padded = np.pad(batch, ((0, _BATCH - len(batch)), (0, 0), (0, 0), (0, 0)))
+        maps.append(extractor(padded)[: len(batch)])
+    return np.concatenate(maps)
+
+
+def _records(
+    rows: Iterator[Mapping[str, Any]], extractor: Extractor, progress: tqdm[Any]
+) -> Iterator[dict[str, Any]]:
+    """Records of one shard; images are decoded by threads one batch ahead of the network."""
+    size = extractor.image_size
+
+    def load(row: Mapping[str, Any]) -> Any:
+        return load_pixels(row["image"], size, row["image_id"])
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+
+        def next_batch() -> tuple[list[str], list[Any]]:
+            batch = list(islice(rows, _BATCH))
+            return [row["image_id"] for row in batch], [pool.submit(load, row) for row in batch]
+
+        ids, pending = next_batch()
+        while ids:
+            following = next_batch()
+            features = extract(extractor, np.stack([future.result() for future in pending]))
+            for image_id, feature_map in zip(ids, features, strict=True):
+                yield {"image_id": image_id, "features": feature_map}
+            progress.update(len(ids))
+            ids, pending = following

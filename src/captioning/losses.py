@@ -1,0 +1,86 @@
+"""Loss and metrics over the tokens that count: neither padding nor a banned token as target.
+
+Legend: `B` images, `T` tokens, `V` vocabulary.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from captioning.text import BANNED
+
+
+def target_mask(targets: Any) -> Any:
+    """True where a target of int `[B, T]` counts.
+
+    Padding is no word, and banned tokens (an out-of-vocabulary word) can't be learnt: their bias
+    keeps them from ever being produced. The tutorial's `masked_loss` leaves out the same.
+    """
+    mask = ops.ones_like(targets, dtype="bool")
+    for token in BANNED:
+        mask = ops.logical_and(mask, ops.not_equal(targets, token))
+    return mask
+
+
+def _masked_mean(values: Any, mask: Any) -> Any:
+    mask = ops.cast(mask, "float32")
+    return ops.sum(values * mask) / ops.maximum(ops.sum(mask), 1.0)
+
+
+def token_cross_entropy(targets: Any, logits: Any) -> Any:
+    """Cross-entropy in nats, float32 `[B, T]`, of targets int `[B, T]`."""
+    # A banned target would give a huge loss times a zero mask; any allowed one stands in for it.
+    safe = ops.where(target_mask(targets), targets, max(BANNED) + 1)
+    return ops.sparse_categorical_crossentropy(safe, logits, from_logits=True)
+
+
+class MaskedCrossEntropy(keras.losses.Loss):
+    """Mean cross-entropy over the targets that count, in nats.
+
+    Args:
+        label_smoothing: probability mass spread evenly over the tokens that may be produced
+            (Szegedy et al. 2016); a banned one's logit, about -1e9, must have no part in it.
+    """
+
+    def __init__(self, label_smoothing: float = 0.0, name: str = "loss") -> None:
+        super().__init__(name=name, reduction="sum")
+        self.label_smoothing = label_smoothing
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Scalar loss of targets int `[B, T]` and logits `[B, T, V]`."""
+        losses = token_cross_entropy(y_true, y_pred)
+        if self.label_smoothing:
+            size = y_pred.shape[-1]
+            ids = ops.arange(size)
+            allowed = ops.cast(ids > max(BANNED), "float32") / (size - len(BANNED))
+            mean_logit = ops.matmul(y_pred, allowed[:, None])[..., 0]
+            safe = ops.where(target_mask(y_true), y_true, max(BANNED) + 1)
+            own_logit = ops.take_along_axis(y_pred, safe[..., None], axis=-1)[..., 0]
+            losses = losses + self.label_smoothing * (own_logit - mean_logit)
+        return _masked_mean(losses, target_mask(y_true))
+
+
+class TokenCrossEntropy(keras.metrics.Mean):
+    """Unsmoothed cross-entropy a token, in nats, over all targets that count."""
+
+    def __init__(self, name: str = "cross_entropy") -> None:
+        super().__init__(name=name)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Add targets int `[B, T]` and logits `[B, T, V]`."""
+        return super().update_state(token_cross_entropy(y_true, y_pred), target_mask(y_true))
+
+
+class TokenAccuracy(keras.metrics.Mean):
+    """Share of the targets that count to which the model gives the largest logit."""
+
+    def __init__(self, name: str = "accuracy") -> None:
+        super().__init__(name=name)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Add targets int `[B, T]` and logits `[B, T, V]`."""
+        hits = ops.equal(ops.cast(ops.argmax(y_pred, axis=-1), y_true.dtype), y_true)
+        return super().update_state(ops.cast(hits, "float32"), target_mask(y_true))

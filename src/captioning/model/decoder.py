@@ -1,0 +1,220 @@
+"""The caption decoder: image features and tokens in, logits out.
+
+Legend: `B` images, `N` beams of an image, `T` tokens, `S` cells of the image grid, `C` feature
+channels, `D` units, `H` heads, `K` width of one head, `L` layers, `V` vocabulary.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from captioning.model.decoder_layer import DecoderLayer
+from captioning.model.embedding import TokenAndPositionEmbedding
+from captioning.model.image_encoder import ImageEncoder
+from captioning.model.output import TokenLogits
+from captioning.text import START
+
+Cache = tuple[tuple[Any, Any], ...]
+
+
+def caption_structure(tokens: Any) -> tuple[Any, Any]:
+    """Which token sees which, and where each stands in its caption.
+
+    Captions are told apart by their `[START]`. Padding, on the right, counts to the last caption:
+    attention being causal, no token sees it.
+
+    Args:
+        tokens: int `[B, T]`, captions packed one after the other.
+
+    Returns:
+        Mask bool `[B, 1, T, T]` and positions int32 `[B, T]`, from 0 in every caption.
+    """
+    caption = ops.cumsum(ops.cast(ops.equal(tokens, START), "int32"), axis=1)
+    places = ops.arange(ops.shape(tokens)[1])
+    earlier = places[:, None] >= places[None, :]
+    mask = ops.logical_and(ops.equal(caption[:, :, None], caption[:, None, :]), earlier)
+    positions = ops.sum(ops.cast(mask, "int32"), axis=-1) - 1
+    return mask[:, None], positions
+
+
+@keras.saving.register_keras_serializable(package="captioning")
+class CaptionDecoder(keras.Model):
+    """Transformer decoder over frozen image features (the tutorial's `Captioner`).
+
+    An image's captions come together, packed into one sequence: the image side of cross-attention
+    is computed once for all of them, and little is spent on padding.
+
+    Args:
+        vocabulary_size: number of token ids `V`.
+        feature_shape: `(height, width, C)` of a feature map.
+        layers, units, heads, key_size, feed_forward_units, activation, dropout, residual_dropout,
+            norm: see `DecoderLayer`.
+        max_length: tokens of a caption at most, `[START]` and `[END]` included.
+        tie_embeddings: whether the token embedding is the output kernel too.
+        image_projection, image_positions: see `ImageEncoder`.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        feature_shape: tuple[int, int, int],
+        layers: int = 2,
+        units: int = 256,
+        heads: int = 4,
+        key_size: int | None = None,
+        feed_forward_units: int = 1024,
+        activation: str = "gelu",
+        dropout: float = 0.2,
+        residual_dropout: float = 0.2,
+        norm: str = "pre",
+        max_length: int = 50,
+        tie_embeddings: bool = True,
+        image_projection: bool = True,
+        image_positions: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.arguments = {
+            "vocabulary_size": vocabulary_size,
+            "feature_shape": list(feature_shape),
+            "layers": layers,
+            "units": units,
+            "heads": heads,
+            "key_size": key_size,
+            "feed_forward_units": feed_forward_units,
+            "activation": activation,
+            "dropout": dropout,
+            "residual_dropout": residual_dropout,
+            "norm": norm,
+            "max_length": max_length,
+            "tie_embeddings": tie_embeddings,
+            "image_projection": image_projection,
+            "image_positions": image_positions,
+        }
+        self.vocabulary_size = vocabulary_size
+        self.feature_shape = (feature_shape[0], feature_shape[1], feature_shape[2])
+        self.units = units
+        self.heads = heads
+        self.max_length = max_length
+        self.tie_embeddings = tie_embeddings
+        policy = self.dtype_policy
+        self.embedding = TokenAndPositionEmbedding(
+            vocabulary_size, max_length, units, scale=tie_embeddings, dtype=policy
+        )
+        self.image_encoder = ImageEncoder(
+            units, image_projection, image_positions, residual_dropout, dtype=policy
+        )
+        self.decoder_layers = [
+            DecoderLayer(
+                units,
+                heads,
+                key_size,
+                feed_forward_units,
+                activation,
+                dropout,
+                residual_dropout,
+                norm,
+                dtype=policy,
+                name=f"decoder_layer_{index}",
+            )
+            for index in range(layers)
+        ]
+        self.final_norm = (
+            keras.layers.LayerNormalization(epsilon=1e-6, dtype=policy) if norm == "pre" else None
+        )
+        self.embedding_dropout = keras.layers.Dropout(residual_dropout, dtype=policy)
+        self.token_logits = TokenLogits(vocabulary_size, tie_embeddings, dtype=policy)
+        self.build()
+
+    def build(self, input_shape: Any = None) -> None:
+        """Create every weight; shapes follow from the constructor's arguments."""
+        if self.built:
+            return
+        tokens = (None, None, self.units)
+        self.image_encoder.build((None, *self.feature_shape))
+        channels = self.units if self.image_encoder.project else self.feature_shape[-1]
+        self.embedding.build()
+        for layer in self.decoder_layers:
+            layer.build(tokens, (None, None, channels))
+        if self.final_norm is not None:
+            self.final_norm.build(tokens)
+        self.token_logits.build(tokens)
+        self.built = True
+
+    def set_output_bias(self, bias: Any) -> None:
+        """Set the output layer's bias, float32 `[V]` (log p of each token; banned ones -1e9)."""
+        self.token_logits.bias.assign(bias)
+
+    def call(
+        self, inputs: dict[str, Any], training: bool | None = None, return_scores: bool = False
+    ) -> Any:
+        """Logits for every next token, in one pass (teacher forcing).
+
+        Args:
+            inputs: `features` float `[B, height, width, C]`; `tokens` int32 `[B, T]`: one or more
+                captions of the image one after the other, each from its `[START]`, padded with 0
+                on the right. A token sees those before it in its own caption alone.
+            training: whether dropout is on.
+            return_scores: whether to return the cross-attention weights as well.
+
+        Returns:
+            Logits float32 `[B, T, V]`; with `return_scores` also weights float32
+            `[B, L, H, T, S]`.
+        """
+        mask, positions = caption_structure(inputs["tokens"])
+        image = self.encode_image(inputs["features"], training)
+        positions = ops.minimum(positions, self.max_length - 1)
+        x = self.embedding(inputs["tokens"], positions)
+        x = self.embedding_dropout(x, training=training)
+        scores = []
+        for layer, memory in zip(self.decoder_layers, image, strict=True):
+            x, layer_scores = layer(x, image=memory, mask=mask, training=training)
+            scores.append(layer_scores)
+        logits = self._logits(x)
+        return (logits, ops.stack(scores, axis=1)) if return_scores else logits
+
+    def encode_image(self, features: Any, training: bool | None = None) -> Cache:
+        """Cross-attention keys and values of every layer, each `[B, H, S, K]`."""
+        cells = self.image_encoder(features, training=training)
+        return tuple(layer.cross_attention.project_memory(cells) for layer in self.decoder_layers)
+
+    def empty_cache(self, rows: Any) -> Cache:
+        """Zeroed self-attention keys and values of every layer: `[rows, H, max_length, K]`."""
+        attention = self.decoder_layers[0].self_attention
+        shape = (rows, attention.heads, self.max_length, attention.key_size)
+        dtype = self.compute_dtype
+        return tuple((ops.zeros(shape, dtype), ops.zeros(shape, dtype)) for _ in self.decoder_layers)
+
+    def step(self, tokens: Any, position: Any, image: Cache, cache: Cache) -> tuple[Any, Cache]:
+        """Logits after one more token.
+
+        Args:
+            tokens: int32 `[B, N]`, the tokens at `position`.
+            position: int scalar, from 0.
+            image: from `encode_image`, for the `B` images.
+            cache: keys and values of the tokens before, `[B*N, H, max_length, K]`.
+
+        Returns:
+            Logits float32 `[B, N, V]` and the cache with this token added.
+        """
+        beams = ops.shape(tokens)[1]
+        x = self.embedding(ops.reshape(tokens, (-1, 1)), ops.reshape(position, (1,)))
+        updated = []
+        for layer, memory, layer_cache in zip(self.decoder_layers, image, cache, strict=True):
+            x, layer_cache = layer.step(x, layer_cache, position, memory, beams)
+            updated.append(layer_cache)
+        logits = ops.reshape(self._logits(x), (-1, beams, self.vocabulary_size))
+        return logits, tuple(updated)
+
+    def _logits(self, x: Any) -> Any:
+        """`[B, T, D]` to logits `[B, T, V]`."""
+        if self.final_norm is not None:
+            x = self.final_norm(x)
+        return self.token_logits(x, kernel=self.embedding.tokens if self.tie_embeddings else None)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments, for saving."""
+        return {**super().get_config(), **self.arguments}

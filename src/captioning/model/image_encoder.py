@@ -1,0 +1,74 @@
+"""From a grid of frozen features to what the decoder looks at.
+
+Legend: `B` images, `S` cells of the grid, `C` feature channels, `D` units.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="captioning")
+class ImageEncoder(keras.layers.Layer):
+    """Flatten the grid; optionally project it, add learned positions and drop some of it out.
+
+    With neither projection nor positions it is the tutorial's: the raw features, cell by cell.
+
+    Args:
+        units: width `D` of the projection.
+        project: whether features are normalised and projected to `units`.
+        positions: whether a learned vector is added to each cell, which tells where it lies.
+        dropout: share of the result dropped while training.
+    """
+
+    def __init__(
+        self, units: int, project: bool, positions: bool, dropout: float, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+        self.project = project
+        self.positions = positions
+        self.dropout = dropout
+        self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+        if project:
+            self.projection = keras.layers.Dense(units, dtype=self.dtype_policy, name="projection")
+            self.norm = keras.layers.LayerNormalization(epsilon=1e-6, dtype=self.dtype_policy)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Build for feature maps `[B, height, width, C]`, whose grid must be known."""
+        _, height, width, channels = input_shape
+        out = channels
+        if self.project:
+            self.projection.build((None, None, channels))
+            self.norm.build((None, None, self.units))
+            out = self.units
+        if self.positions:
+            self.cell_positions = self.add_weight(
+                shape=(height * width, out),
+                initializer=keras.initializers.RandomNormal(stddev=0.02),
+                name="cell_positions",
+            )
+        self.built = True
+
+    def call(self, features: Any, training: bool | None = None) -> Any:
+        """Encode `[B, height, width, C]` as `[B, S, D]` (`[B, S, C]` without projection)."""
+        _, height, width, channels = features.shape
+        cells = ops.reshape(ops.cast(features, self.compute_dtype), (-1, height * width, channels))
+        if self.project:
+            cells = self.norm(self.projection(cells))
+        if self.positions:
+            cells = cells + ops.cast(self.cell_positions, cells.dtype)
+        return self.dropout_layer(cells, training=training)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments, for saving."""
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "project": self.project,
+            "positions": self.positions,
+            "dropout": self.dropout,
+        }

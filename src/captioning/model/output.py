@@ -1,0 +1,61 @@
+"""From the decoder's state to logits over the vocabulary.
+
+Legend: `B` captions, `T` tokens, `D` units, `V` vocabulary.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="captioning")
+class TokenLogits(keras.layers.Layer):
+    """Linear layer to logits, with its own kernel or with the token embedding as kernel.
+
+    The bias is a weight: set to the log-frequencies of the train captions it starts the loss at
+    their entropy (the tutorial's `TokenOutput`, whose bias is lost on saving), and tokens banned
+    by a large negative bias are never produced.
+
+    Args:
+        vocabulary_size: number of logits `V`.
+        tied: whether `call` is given the kernel; otherwise the layer has its own.
+    """
+
+    def __init__(self, vocabulary_size: int, tied: bool, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.vocabulary_size = vocabulary_size
+        self.tied = tied
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the bias `[V]` and, unless tied, the kernel `[V, D]`."""
+        self.bias = self.add_weight(
+            shape=(self.vocabulary_size,), initializer="zeros", name="bias", dtype="float32"
+        )
+        if not self.tied:
+            self.kernel = self.add_weight(
+                shape=(self.vocabulary_size, input_shape[-1]),
+                initializer="glorot_uniform",
+                name="kernel",
+            )
+        self.built = True
+
+    def call(self, x: Any, kernel: Any = None) -> Any:
+        """Logits `[B, T, V]`, float32, of `[B, T, D]`; `kernel` is `[V, D]` when tied."""
+        kernel = kernel if self.tied else self.kernel
+        length, units = ops.shape(x)[1], x.shape[-1]
+        flat = ops.reshape(x, (-1, units))
+        logits = ops.matmul(flat, ops.transpose(ops.cast(kernel, x.dtype)))
+        logits = ops.cast(logits, "float32") + self.bias
+        return ops.reshape(logits, (-1, length, self.vocabulary_size))
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments, for saving."""
+        return {
+            **super().get_config(),
+            "vocabulary_size": self.vocabulary_size,
+            "tied": self.tied,
+        }

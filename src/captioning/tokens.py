@@ -1,0 +1,97 @@
+"""Captions as token ids, in shards that line up with the raw table's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from captioning.errors import InputError
+from captioning.raw import read_raw
+from captioning.record_folder import write_index, write_shards
+from captioning.records import Field, RecordSpec
+from captioning.shards import SPLITS, shard_paths
+from captioning.text import Vocabulary
+
+# Captions of an image, and ids of each: [START], words, [END], unpadded.
+TOKEN_SPEC = RecordSpec(
+    (Field("image_id", "string", ()), Field("tokens", "int32", (None, None))),
+)
+
+
+def write_tokens(
+    raw: Path | str, folder: Path | str, vocabulary: Vocabulary, max_length: int
+) -> dict[str, Any]:
+    """Write every split's captions as records, image by image in the raw table's order.
+
+    Args:
+        raw: folder of the raw table.
+        folder: where the shards and their index go.
+        vocabulary: that the captions are written in.
+        max_length: ids of a caption at most, `[START]` and `[END]` included.
+
+    Returns:
+        For every split the figures of `length_summary`.
+
+    Raises:
+        InputError: an image has no caption.
+    """
+    summary, shards = {}, {}
+    for split in SPLITS:
+        lengths: list[int] = []
+        count = len(shard_paths(raw, split, "parquet"))
+        records = [
+            _records(raw, split, shard, vocabulary, max_length, lengths) for shard in range(count)
+        ]
+        shards[split] = write_shards(folder, split, TOKEN_SPEC, records)
+        summary[split] = length_summary(lengths, max_length)
+    extra = {"vocabulary_sha256": vocabulary.sha256, "max_length": max_length}
+    write_index(folder, TOKEN_SPEC, shards, extra)
+    return summary
+
+
+def length_summary(lengths: list[int], max_length: int) -> dict[str, Any]:
+    """Figures on the captions of one split.
+
+    Args:
+        lengths: ids of each caption before cutting, `[START]` and `[END]` included.
+        max_length: where longer ones are cut.
+
+    Returns:
+        `captions`; `length`: mean, p50, p95 and max before cutting, zeros where there is no
+        caption; `truncated` and `truncated_share`: how many captions are longer than `max_length`.
+    """
+    values = np.array(lengths or [0])
+    truncated = int((values > max_length).sum())
+    return {
+        "captions": len(lengths),
+        "length": {
+            "mean": round(float(values.mean()), 6),
+            "p50": float(np.percentile(values, 50)),
+            "p95": float(np.percentile(values, 95)),
+            "max": int(values.max()),
+        },
+        "truncated": truncated,
+        "truncated_share": round(truncated / len(values), 6),
+    }
+
+
+def _records(
+    raw: Path | str,
+    split: str,
+    shard: int,
+    vocabulary: Vocabulary,
+    max_length: int,
+    lengths: list[int],
+) -> Iterator[Mapping[str, object]]:
+    """Records of one shard; notes every caption's uncut length in `lengths`."""
+    for row in read_raw(raw, split, shard=shard, columns=["image_id", "captions"]):
+        if not row["captions"]:
+            raise InputError(f"{raw}: {split} image {row['image_id']!r} has no caption")
+        tokens = []
+        for caption in row["captions"]:
+            lengths.append(len(vocabulary.encode(caption)))
+            tokens.append(vocabulary.encode(caption, max_length))
+        yield {"image_id": row["image_id"], "tokens": tokens}

@@ -1,0 +1,21 @@
+"""Stage `download`: the chosen dataset as the raw table."""
+
+from __future__ import annotations
+
+from captioning.datasets import make_dataset
+from captioning.datasets.base import Rejections
+from captioning.files import fresh_folder, write_json
+from captioning.params import Params
+from captioning.raw import write_raw
+from captioning.stage import stage_main
+
+
+def download(params: Params) -> None:
+    """Write data/raw and metrics/download.json."""
+    with fresh_folder("data/raw") as folder:
+        summary = write_raw(make_dataset(params), folder, params.download.shards, Rejections())
+    write_json("metrics/download.json", summary)
+
+
+if __name__ == "__main__":
+    stage_main(download)

@@ -1,0 +1,21 @@
+"""Stage `tokens`: the captions of every split as token ids."""
+
+from __future__ import annotations
+
+from captioning.files import fresh_folder, write_json
+from captioning.params import Params
+from captioning.stage import stage_main
+from captioning.text import Vocabulary
+from captioning.tokens import write_tokens
+
+
+def tokens(params: Params) -> None:
+    """Write data/tokens and metrics/tokens.json."""
+    vocabulary = Vocabulary.load("data/vocabulary/vocabulary.txt")
+    with fresh_folder("data/tokens") as folder:
+        summary = write_tokens("data/raw", folder, vocabulary, params.model.max_length)
+    write_json("metrics/tokens.json", summary)
+
+
+if __name__ == "__main__":
+    stage_main(tokens)

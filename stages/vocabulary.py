@@ -1,0 +1,64 @@
+"""Stage `vocabulary`: which words the model may say, from the train split's captions alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from captioning.files import atomic_path, fresh_folder, write_json
+from captioning.params import Params
+from captioning.raw import read_raw
+from captioning.shards import SPLITS
+from captioning.stage import stage_main
+from captioning.text import (
+    END,
+    START,
+    UNK,
+    Vocabulary,
+    marginal_entropy,
+    output_bias,
+    uniform_entropy,
+)
+
+
+def vocabulary(params: Params) -> None:
+    """Write data/vocabulary and metrics/vocabulary.json."""
+    train = captions("train")
+    tokens = Vocabulary.fit(train, params.vocabulary.max_size, params.vocabulary.min_count)
+    counts = tokens.count(train)
+    with fresh_folder("data/vocabulary") as folder:
+        tokens.save(folder / "vocabulary.txt")
+        table = pa.table({"token": list(tokens.tokens), "count": pa.array(counts, pa.int64())})
+        with atomic_path(folder / "counts.parquet") as path:
+            pq.write_table(table, path, compression="zstd")
+        with atomic_path(folder / "output_bias.npy") as path:
+            np.save(path, output_bias(counts), allow_pickle=False)
+    unknown = {split: unknown_share(tokens.count(captions(split))) for split in SPLITS}
+    write_json(
+        "metrics/vocabulary.json",
+        {
+            "size": len(tokens),
+            "coverage": round(1 - unknown["train"], 6),
+            "out_of_vocabulary_rate": {split: round(unknown[split], 6) for split in SPLITS},
+            "uniform_entropy": round(uniform_entropy(len(tokens)), 6),
+            "marginal_entropy": round(marginal_entropy(counts), 6),
+        },
+    )
+
+
+def captions(split: str) -> list[str]:
+    """Every caption of one split."""
+    rows = read_raw("data/raw", split, columns=["captions"])
+    return [caption for row in rows for caption in row["captions"]]
+
+
+def unknown_share(counts: NDArray[np.int64]) -> float:
+    """Share of word occurrences that the vocabulary lacks; 0 where there is no word."""
+    words = int(counts.sum() - counts[START] - counts[END])
+    return int(counts[UNK]) / words if words else 0.0
+
+
+if __name__ == "__main__":
+    stage_main(vocabulary)

@@ -1,0 +1,128 @@
+"""The stage `vocabulary`, on small raw tables."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from raw_table import write_raw_table
+
+from captioning.errors import InputError
+from captioning.files import read_json, sha256
+from captioning.params import Params, VocabularyParams, load_params
+from captioning.text import Vocabulary, output_bias
+
+ROOT = Path(__file__).parents[1]
+SCRIPT = ROOT / "stages" / "vocabulary.py"
+CAPTIONS = {
+    "train": [["A dog runs.", "a dog!"], ["The cat sleeps", "a cat"], ["a bird"]],
+    "validation": [["a zebra runs"], ["a dog"]],
+    "test": [["zebra", "..."]],
+}
+
+
+def run(folder: Path, max_size: int, min_count: int) -> None:
+    params: Params = load_params(ROOT / "params.yaml").model_copy(
+        update={"vocabulary": VocabularyParams(max_size=max_size, min_count=min_count)}
+    )
+    runpy.run_path(str(SCRIPT))["vocabulary"](params)
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    write_raw_table(tmp_path / "data" / "raw", CAPTIONS)
+    return tmp_path
+
+
+def test_what_the_stage_writes(repository):
+    run(repository, max_size=100, min_count=2)
+    folder = repository / "data" / "vocabulary"
+    assert {path.name for path in folder.iterdir()} == {
+        "vocabulary.txt",
+        "counts.parquet",
+        "output_bias.npy",
+    }
+    vocabulary = Vocabulary.load(folder / "vocabulary.txt")
+    assert vocabulary.tokens[4:] == ("a", "cat", "dog")
+    counts = pq.read_table(folder / "counts.parquet").to_pydict()
+    assert counts == {
+        "token": ["", "[UNK]", "[START]", "[END]", "a", "cat", "dog"],
+        "count": [0, 4, 5, 5, 4, 2, 2],
+    }
+    bias = np.load(folder / "output_bias.npy")
+    assert bias.dtype == np.float32
+    np.testing.assert_array_equal(bias, output_bias(np.array(counts["count"])))
+
+
+def test_the_figures(repository):
+    run(repository, max_size=100, min_count=2)
+    p = np.array([5, 4, 2, 2]) / 13
+    assert read_json("metrics/vocabulary.json") == {
+        "size": 7,
+        "coverage": pytest.approx(8 / 12, abs=1e-6),
+        "out_of_vocabulary_rate": {
+            "train": pytest.approx(4 / 12, abs=1e-6),
+            "validation": pytest.approx(2 / 5, abs=1e-6),
+            "test": 1.0,
+        },
+        "uniform_entropy": pytest.approx(np.log(7), abs=1e-6),
+        "marginal_entropy": pytest.approx(-(p * np.log(p)).sum(), abs=1e-6),
+    }
+
+
+def test_words_of_the_other_splits_are_not_known(repository):
+    run(repository, max_size=100, min_count=1)
+    vocabulary = Vocabulary.load("data/vocabulary/vocabulary.txt")
+    assert "runs" in vocabulary.tokens
+    assert "zebra" not in vocabulary.tokens
+    assert read_json("metrics/vocabulary.json")["coverage"] == 1
+
+
+def test_outputs_are_rewritten_whole(repository):
+    folder = repository / "data" / "vocabulary"
+    folder.mkdir()
+    (folder / "stale").write_bytes(b"")
+    run(repository, max_size=100, min_count=1)
+    run(repository, max_size=5, min_count=1)
+    assert not (folder / "stale").exists()
+    assert len(Vocabulary.load(folder / "vocabulary.txt")) == 5
+
+
+def test_a_split_without_captions_has_nothing_unknown(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_raw_table(tmp_path / "data" / "raw", {**CAPTIONS, "test": []})
+    run(tmp_path, max_size=100, min_count=1)
+    assert read_json("metrics/vocabulary.json")["out_of_vocabulary_rate"]["test"] == 0
+
+
+def test_too_high_a_min_count_is_refused_before_anything_is_written(repository):
+    with pytest.raises(InputError, match=r"seen vocabulary.min_count \(9\) times"):
+        run(repository, max_size=100, min_count=9)
+    assert not (repository / "data" / "vocabulary").exists()
+
+
+def test_the_same_bytes_whatever_the_hash_seed_and_locale(tmp_path):
+    written = []
+    for seed, locale in (("1", "C"), ("2", "C.UTF-8")):
+        folder = tmp_path / seed
+        captions = {**CAPTIONS, "train": [*CAPTIONS["train"], ["собака 狗 größer größer ß ñ 狗"]]}
+        write_raw_table(folder / "data" / "raw", captions)
+        (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+        environment = {
+            **os.environ,
+            "PYTHONHASHSEED": seed,
+            "LC_ALL": locale,
+            "PYTHONPATH": str(ROOT / "src"),
+        }
+        subprocess.run([sys.executable, SCRIPT], cwd=folder, env=environment, check=True)
+        files = [*(folder / "data" / "vocabulary").iterdir(), folder / "metrics/vocabulary.json"]
+        written.append({path.name: sha256(path) for path in files})
+    assert len(written[0]) == 4
+    assert written[0] == written[1]
