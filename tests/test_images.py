@@ -58,7 +58,7 @@ def test_no_image_is_refused_by_name() -> None:
     assert caught.value.reason == "not an image"
 
 
-@pytest.mark.parametrize("format_", ["JPEG", "PNG", "GIF", "WEBP"])
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "GIF", "TIFF"])
 def test_truncated_image_is_refused_by_name(format_: str) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     data = encode(Image.fromarray(noise), format_)

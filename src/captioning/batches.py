@@ -92,7 +92,11 @@ def evaluation_batches(
 
 
 def _padded_shapes(features: RecordFolder) -> tuple[Any, Any]:
-    return {"features": features.spec.shape("features"), "tokens": (None,)}, (None,)
+    sequence = tf.TensorShape([None])
+    return {
+        "features": tf.TensorShape(features.spec.shape("features")),
+        "tokens": sequence,
+    }, sequence
 
 
 def _join(features: dict[str, tf.Tensor], tokens: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:

@@ -145,7 +145,7 @@ class _Judge(keras.Model):
     """The decoder with metrics of its own."""
 
     def __init__(self, decoder: CaptionDecoder) -> None:
-        super().__init__()
+        super().__init__(name="judge")
         self.decoder = decoder
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
