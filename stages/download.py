@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _environment  # noqa: F401
+
 from captioning.datasets import make_dataset
 from captioning.datasets.base import Rejections
 from captioning.files import fresh_folder, write_json

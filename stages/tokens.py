@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _environment  # noqa: F401
+
 from captioning.files import fresh_folder, write_json
 from captioning.params import Params
 from captioning.stage import stage_main

@@ -8,7 +8,12 @@ import _environment  # noqa: F401
 import numpy as np
 import pyarrow.parquet as pq
 
-from captioning.batches import evaluation_batches, first_examples, training_batches
+from captioning.batches import (
+    evaluation_batches,
+    feature_shape,
+    first_examples,
+    training_batches,
+)
 from captioning.captioner import Captioner
 from captioning.errors import InputError
 from captioning.files import fresh_folder, write_json
@@ -29,9 +34,7 @@ def train(params: Params) -> None:
         raise InputError("data/tokens was written with another vocabulary: run `dvc repro tokens`")
     bias = np.load("data/vocabulary/output_bias.npy")
     gpu = use_device(settings.seed)
-    decoder = build_decoder(
-        params.model, settings.precision, features.spec.shape("features"), bias
-    )
+    decoder = build_decoder(params.model, settings.precision, feature_shape(features), bias)
     batches = training_batches(
         features, tokens, "train", settings.batch_images, settings.captions_per_image, settings.seed
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _environment  # noqa: F401
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq

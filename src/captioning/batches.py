@@ -91,10 +91,17 @@ def evaluation_batches(
     return packed.padded_batch(batch_images, _padded_shapes(features)).prefetch(tf.data.AUTOTUNE)
 
 
+def feature_shape(features: RecordFolder) -> tuple[int, int, int]:
+    """`(height, width, C)` of the feature maps in a folder."""
+    height, width, channels = features.spec.shape("features")
+    assert height is not None and width is not None and channels is not None
+    return height, width, channels
+
+
 def _padded_shapes(features: RecordFolder) -> tuple[Any, Any]:
     sequence = tf.TensorShape([None])
     return {
-        "features": tf.TensorShape(features.spec.shape("features")),
+        "features": tf.TensorShape(feature_shape(features)),
         "tokens": sequence,
     }, sequence
 
@@ -137,7 +144,7 @@ def first_examples(
     """The first images of a split: ids, feature maps `[B, height, width, C]`, captions as text."""
     examples = list(joined(features, tokens, split).take(count))
     ids = [example["image_id"].numpy().decode() for example in examples]
-    shape = features.spec.shape("features")
-    maps = np.stack([e["features"].numpy() for e in examples]) if examples else np.zeros((0, *shape))
+    height, width, channels = feature_shape(features)
+    maps = np.array([e["features"].numpy() for e in examples]).reshape(-1, height, width, channels)
     captions = [[vocabulary.decode(row) for row in e["tokens"].to_list()] for e in examples]
     return ids, maps, captions

@@ -49,9 +49,7 @@ class Captioner:
         folder = Path(folder)
         save_model(self.decoder, folder / _MODEL)
         self.vocabulary.save(folder / _VOCABULARY)
-        write_json(
-            folder / _SOURCE, {**self.source, "vocabulary_sha256": self.vocabulary.sha256}
-        )
+        write_json(folder / _SOURCE, {**self.source, "vocabulary_sha256": self.vocabulary.sha256})
 
     @classmethod
     def load(cls, folder: Path | str) -> Captioner:

@@ -96,10 +96,9 @@ class Sampler(_Decoder):
         """Token ids int32 `[B, 1]` from log-probabilities `[B, 1, V]`."""
         if self.temperature == 0:
             return ops.cast(ops.argmax(log_p, axis=-1), "int32")
-        drawn = keras.random.categorical(
+        return keras.random.categorical(
             log_p[:, 0] / self.temperature, 1, dtype="int32", seed=self.seed_generator
         )
-        return drawn
 
 
 class BeamSearch(_Decoder):
@@ -161,7 +160,7 @@ class BeamSearch(_Decoder):
             )
             return position + 1, chosen, sequence, total, length, cache
 
-        _, _, sequence, total, length, _ = ops.while_loop(unfinished, advance, state)
+        _, _, sequence, total, _, _ = ops.while_loop(unfinished, advance, state)
         # Beams are sorted by rank at every step: the first is the best.
         return {"tokens": sequence[:, 0], "log_probability": total[:, 0]}
 

@@ -49,6 +49,10 @@ class MaskedCrossEntropy(keras.losses.Loss):
         super().__init__(name=name, reduction="sum")
         self.label_smoothing = label_smoothing
 
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """As `call`: the targets alone say what counts, not Keras' mask, which would count twice."""
+        return self.call(y_true, y_pred)
+
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Scalar loss of targets int `[B, T]` and logits `[B, T, V]`."""
         losses = token_cross_entropy(y_true, y_pred)

@@ -91,7 +91,9 @@ def _check_readable(path: Path, expected: int) -> None:
     except tf.errors.DataLossError as error:
         raise InputError(f"{path} can't be read back after writing: {error.message}") from None
     if found != expected:
-        raise InputError(f"{path} holds {found} records after writing {expected}: is the disk full?")
+        raise InputError(
+            f"{path} holds {found} records after writing {expected}: is the disk full?"
+        )
 
 
 @dataclass(frozen=True)

@@ -97,9 +97,7 @@ class RecordSpec:
     @classmethod
     def from_json(cls, values: list[dict[str, Any]]) -> RecordSpec:
         """The spec that `to_json` described."""
-        return cls(
-            tuple(Field(v["name"], v["dtype"], tuple(v["shape"])) for v in values)
-        )
+        return cls(tuple(Field(v["name"], v["dtype"], tuple(v["shape"])) for v in values))
 
     def _features(self) -> dict[str, Any]:
         features: dict[str, Any] = {}

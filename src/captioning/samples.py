@@ -56,9 +56,7 @@ class SampleCaptions(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Compile one decoder a temperature, once."""
         self.decoders = {
-            temperature: make_decoder(
-                self.model, "sample", temperature=temperature, seed=self.seed
-            )
+            temperature: make_decoder(self.model, "sample", temperature=temperature, seed=self.seed)
             for temperature in TEMPERATURES
         }
         self._write()
@@ -75,15 +73,16 @@ class SampleCaptions(keras.callbacks.Callback):
             for temperature, decoder in self.decoders.items()
         }
         for index, image_id in enumerate(self.image_ids):
+            said = {f"{t:g}": captions[t][index] for t in TEMPERATURES}
             row = {
                 "report": epoch + 1,
                 "image_id": image_id,
                 "references": list(self.references[index]),
-                "captions": {f"{t:g}": captions[t][index] for t in TEMPERATURES},
+                "captions": said,
             }
             self.rows.append(row)
             if self.verbose:
-                print(f"  {image_id}: " + " | ".join(row["captions"].values()))
+                print(f"  {image_id}: " + " | ".join(said.values()))
         self._write()
 
     def _write(self) -> None:

@@ -132,7 +132,7 @@ class Validation(keras.callbacks.Callback):
             logs.update(self._measure())
 
     def _measure(self) -> dict[str, float]:
-        figures = {}
+        figures: dict[str, float] = {}
         for prefix, dataset in self.datasets.items():
             values = self.judge.evaluate(dataset, verbose=0, return_dict=True)
             figures |= {

@@ -23,6 +23,4 @@ def make_extractor(name: str, image_size: int) -> Extractor:
         from captioning.extractors.mobilenet_v3_small import MobileNetV3Small
 
         return MobileNetV3Small(image_size)
-    raise InputError(
-        f"unknown extractor {name!r}: choose efficientnet_lite0 or mobilenet_v3_small"
-    )
+    raise InputError(f"unknown extractor {name!r}: choose efficientnet_lite0 or mobilenet_v3_small")

@@ -95,9 +95,7 @@ class MultiHeadAttention(keras.layers.Layer):
     def _split(self, projected: Any) -> Any:
         """`[B, T, H*K]` to `[B, H, T, K]`."""
         length = ops.shape(projected)[1]
-        return ops.swapaxes(
-            ops.reshape(projected, (-1, length, self.heads, self.key_size)), 1, 2
-        )
+        return ops.swapaxes(ops.reshape(projected, (-1, length, self.heads, self.key_size)), 1, 2)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments, for saving."""

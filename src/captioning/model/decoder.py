@@ -131,8 +131,6 @@ class CaptionDecoder(keras.Model):
 
     def build(self, input_shape: Any = None) -> None:
         """Create every weight; shapes follow from the constructor's arguments."""
-        if self.built:
-            return
         tokens = (None, None, self.units)
         self.image_encoder.build((None, *self.feature_shape))
         channels = self.units if self.image_encoder.project else self.feature_shape[-1]
@@ -186,7 +184,9 @@ class CaptionDecoder(keras.Model):
         attention = self.decoder_layers[0].self_attention
         shape = (rows, attention.heads, self.max_length, attention.key_size)
         dtype = self.compute_dtype
-        return tuple((ops.zeros(shape, dtype), ops.zeros(shape, dtype)) for _ in self.decoder_layers)
+        return tuple(
+            (ops.zeros(shape, dtype), ops.zeros(shape, dtype)) for _ in self.decoder_layers
+        )
 
     def step(self, tokens: Any, position: Any, image: Cache, cache: Cache) -> tuple[Any, Cache]:
         """Logits after one more token.

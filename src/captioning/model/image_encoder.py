@@ -39,7 +39,7 @@ class ImageEncoder(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Build for feature maps `[B, height, width, C]`, whose grid must be known."""
-        _, height, width, channels = input_shape
+        height, width, channels = (int(size or 0) for size in input_shape[1:])
         out = channels
         if self.project:
             self.projection.build((None, None, channels))

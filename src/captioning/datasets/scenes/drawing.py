@@ -40,7 +40,9 @@ def _jittered(colour: Colour, random: np.random.Generator) -> Colour:
 
 
 def _background(
-    kind: str, side: int, tint: np.ndarray[tuple[int], np.dtype[np.int64]],
+    kind: str,
+    side: int,
+    tint: np.ndarray[tuple[int], np.dtype[np.int64]],
     random: np.random.Generator,
 ) -> Image.Image:
     """A pale background: the tint, patterned by a darker one."""

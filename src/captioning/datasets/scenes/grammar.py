@@ -6,6 +6,7 @@ canonical order (left or upper first) in the most frequent template.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -55,7 +56,7 @@ class Style(NamedTuple):
     shape: tuple[int, int]
     size: tuple[int, int]
     sized: tuple[bool, bool]
-    count: tuple[int, int]
+    number: tuple[int, int]
     relation: int
 
 
@@ -89,7 +90,7 @@ def _sample_style(random: np.random.Generator) -> Style:
         shape=(int(other(rare)), int(other(rare))),
         size=(int(other(rare)), int(other(rare))),
         sized=(not other(0.15), not other(0.15)),
-        count=(int(other(0.15)), int(other(0.15))),
+        number=(int(other(0.15)), int(other(0.15))),
         relation=int(other(rare)),
     )
 
@@ -126,7 +127,7 @@ def _form(forms: tuple[str, ...], choice: int) -> str:
 
 def _phrase(group: Group, style: Style, number: int) -> str:
     """`a large red circle`, `two small blue stars`."""
-    words = [_form(_COUNT_WORDS[group.count], style.count[number])]
+    words = [_form(_COUNT_WORDS[group.count], style.number[number])]
     if style.sized[number]:
         words.append(_form(_SIZE_WORDS[group.size], style.size[number]))
     noun = _form(_SHAPE_WORDS[group.shape], style.shape[number])
@@ -161,7 +162,7 @@ class Claim:
     relation: str | None
 
 
-def _lookup(table: dict[str, tuple[str, ...]]) -> dict[str, str]:
+def _lookup(table: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     return {form: name for name, forms in table.items() for form in forms}
 
 

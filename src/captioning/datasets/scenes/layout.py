@@ -148,9 +148,7 @@ def _place(
             if box is None:
                 return None
             angle = float(random.uniform(-12, 12))
-            objects.append(
-                SceneObject(number, group.colour, group.shape, group.size, box, angle)
-            )
+            objects.append(SceneObject(number, group.colour, group.shape, group.size, box, angle))
     return objects
 
 

@@ -1,0 +1,45 @@
+# Two commands do all: `make repro` runs the pipeline, `make test` the tests; both set .venv up.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+# Stage commands say `python`: it must be the one that has the packages.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup repro test lint format lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 12
+
+setup: $(STAMP) ## create .venv and install the locked dependencies
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "error: Python 3.10 or later is needed, %s is %d.%d: run make PYTHON=python3.11 ..." % (sys.executable, *sys.version_info[:2]))'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+repro: $(STAMP) ## run the pipeline on the dataset that params.yaml names
+	dvc repro
+
+test: $(STAMP) ## run the tests
+	python -m pytest -n 2
+
+lint: $(STAMP) ## check style and types
+	ruff check .
+	ruff format --check .
+	mypy
+
+format: $(STAMP) ## mend style
+	ruff check --fix .
+	ruff format .
+
+lock: $(STAMP) ## resolve the dependencies anew into requirements.lock
+	python -m uv pip compile pyproject.toml --universal --python-version 3.10 --extra dev \
+		--generate-hashes --no-header --no-annotate --upgrade -o requirements.lock
+
+clean: ## remove caches and scratch files, no data
+	rm -rf .scratch .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

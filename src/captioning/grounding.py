@@ -1,0 +1,189 @@
+"""Are captions of drawn scenes true, and does the attention lie on the object named?
+
+What no photograph set lets one measure: `scenes` keeps every object's looks and box.
+
+Legend: `T` words of a caption, `H`, `W` the attention map's grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from captioning.datasets.scenes.grammar import Claim, Mention, parse_caption
+
+Objects = Sequence[Mapping[str, Any]]
+
+_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Which claims of a caption are true of its picture; None where it claims nothing.
+
+    Attributes:
+        pair_true: at least one colour and shape are named together, and every pair named is the
+            colour and shape of an object.
+        colour_true, shape_true: every one named is some object's.
+        size_true: every size named is that of an object with the colour and shape it goes with.
+        count_true: every number named is that of the objects with the looks it goes with.
+        relation_true: the objects first named lie on the side said of those named next.
+    """
+
+    pair_true: bool
+    colour_true: bool | None
+    shape_true: bool | None
+    size_true: bool | None
+    count_true: bool | None
+    relation_true: bool | None
+
+
+def judge(caption: str, objects: Objects) -> Judgement:
+    """Compare a caption with the objects of its picture (rows of the raw table's `objects`)."""
+    claim = parse_caption(caption)
+    mentions = claim.mentions
+
+    def all_true(named: Callable[[Mention], bool], true: Callable[[Mention], bool]) -> bool | None:
+        found = [true(mention) for mention in mentions if named(mention)]
+        return all(found) if found else None
+
+    return Judgement(
+        pair_true=bool(
+            all_true(lambda m: m.colour is not None, lambda m: bool(_matching(m, objects)))
+        ),
+        colour_true=all_true(
+            lambda m: m.colour is not None, lambda m: any(o["colour"] == m.colour for o in objects)
+        ),
+        shape_true=all_true(lambda m: True, lambda m: any(o["shape"] == m.shape for o in objects)),
+        size_true=all_true(
+            lambda m: m.size is not None,
+            lambda m: any(o["size"] == m.size for o in _matching(m, objects)),
+        ),
+        count_true=all_true(
+            lambda m: m.count is not None, lambda m: len(_matching(m, objects)) == m.count
+        ),
+        relation_true=_relation_true(claim, objects),
+    )
+
+
+def _matching(mention: Mention, objects: Objects) -> list[Mapping[str, Any]]:
+    """Objects of the shape and, where one is named, the colour that a mention names."""
+    return [
+        item
+        for item in objects
+        if item["shape"] == mention.shape and mention.colour in (None, item["colour"])
+    ]
+
+
+def _relation_true(claim: Claim, objects: Objects) -> bool | None:
+    if claim.relation is None:
+        return None
+    first, second = (_matching(mention, objects) for mention in claim.mentions[:2])
+    if not first or not second:
+        return False
+    axis = 0 if claim.relation in ("left", "right") else 1
+    centres = [
+        np.mean([(item["box"][axis] + item["box"][axis + 2]) / 2 for item in group])
+        for group in (first, second)
+    ]
+    before = bool(centres[0] < centres[1])
+    return before if claim.relation in ("left", "above") else not before
+
+
+def grounding_metrics(
+    captions: Sequence[str], rows: Sequence[Mapping[str, Any]]
+) -> dict[str, float | None]:
+    """How often captions are true.
+
+    Args:
+        captions: one a picture.
+        rows: of the raw table, with `objects` and `held_out`.
+
+    Returns:
+        `colour_shape_true`: share of all captions that name a colour and shape together and
+        none that isn't in the picture; the same over the pictures whose combinations occur in
+        training (`_seen`) and over those whose don't (`_held_out`); `colour_true`, `shape_true`,
+        `size_true`, `count_true`, `relation_true`: share of the captions that name such a thing
+        (None where none does).
+    """
+    judgements = [
+        judge(caption, row["objects"]) for caption, row in zip(captions, rows, strict=True)
+    ]
+    held_out = [bool(row["held_out"]) for row in rows]
+    pairs = [judgement.pair_true for judgement in judgements]
+    metrics = {
+        "colour_shape_true": _share(pairs),
+        "colour_shape_true_seen": _share(p for p, h in zip(pairs, held_out, strict=True) if not h),
+        "colour_shape_true_held_out": _share(p for p, h in zip(pairs, held_out, strict=True) if h),
+    }
+    for name in ("colour", "shape", "size", "count", "relation"):
+        metrics[f"{name}_true"] = _share(getattr(j, f"{name}_true") for j in judgements)
+    return metrics
+
+
+def _share(values: Iterable[bool | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return round(sum(known) / len(known), _DIGITS) if known else None
+
+
+def object_words(caption: str, objects: Objects) -> list[tuple[int, list[Sequence[float]]]]:
+    """Where a caption names an object that is in the picture.
+
+    Returns:
+        For each such shape word, named with its colour: its place among the words, from 0, and
+        the boxes (x0, y0, x1, y1 in pixels) of the objects it names.
+    """
+    found = []
+    for mention in parse_caption(caption).mentions:
+        boxes = [item["box"] for item in _matching(mention, objects)]
+        if mention.colour is not None and boxes:
+            found.append((mention.place, boxes))
+    return found
+
+
+def attention_peak_metrics(
+    maps: Sequence[NDArray[np.float32]],
+    captions: Sequence[str],
+    rows: Sequence[Mapping[str, Any]],
+) -> dict[str, float | int | None]:
+    """How often the attention is highest inside the object that is being named.
+
+    Args:
+        maps: for each picture float32 `[T, H, W]`, one map a word.
+        captions: of as many words.
+        rows: of the raw table, with `objects`, `width` and `height`.
+
+    Returns:
+        `attention_peak_in_box`: share of the object words while which the centre of the map's
+        highest cell lies in a box of the objects named; `attention_peak_in_box_by_chance`: the
+        share that a cell picked at random would reach; `attention_words`: how many there are.
+    """
+    hits, chances = [], []
+    for attention, caption, row in zip(maps, captions, rows, strict=True):
+        for place, boxes in object_words(caption, row["objects"]):
+            inside = _cells_inside(boxes, attention.shape[1:], row["width"], row["height"])
+            hits.append(bool(inside.flat[int(attention[place].argmax())]))
+            chances.append(float(inside.mean()))
+    return {
+        "attention_peak_in_box": _share(hits),
+        "attention_peak_in_box_by_chance": (
+            round(sum(chances) / len(chances), _DIGITS) if chances else None
+        ),
+        "attention_words": len(hits),
+    }
+
+
+def _cells_inside(
+    boxes: Iterable[Sequence[float]], grid: tuple[int, ...], width: int, height: int
+) -> NDArray[np.bool_]:
+    """Bool `[H, W]`: whether a cell's centre lies in one of the boxes."""
+    y = ((np.arange(grid[0]) + 0.5) * height / grid[0])[:, None]
+    x = ((np.arange(grid[1]) + 0.5) * width / grid[1])[None, :]
+    inside = np.zeros(grid, bool)
+    for x0, y0, x1, y1 in boxes:
+        inside |= (x0 <= x) & (x <= x1) & (y0 <= y) & (y <= y1)
+    return inside

@@ -1,0 +1,88 @@
+"""Captions against the objects of their picture, attention against their boxes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from captioning.grounding import (
+    attention_peak_metrics,
+    grounding_metrics,
+    judge,
+    object_words,
+)
+
+
+def item(group, colour, shape, size, box):
+    return {"group": group, "colour": colour, "shape": shape, "size": size, "box": box}
+
+
+# Two large red stars on the left, a small blue ring on the right.
+OBJECTS = [
+    item(0, "red", "star", "large", [0.0, 0.0, 64.0, 64.0]),
+    item(0, "red", "star", "large", [0.0, 130.0, 64.0, 200.0]),
+    item(1, "blue", "ring", "small", [160.0, 96.0, 200.0, 140.0]),
+]
+ROW = {"objects": OBJECTS, "held_out": False, "width": 224, "height": 224}
+
+
+def test_a_true_caption_is_true_in_every_respect():
+    verdict = judge("two large red stars to the left of a small blue ring", OBJECTS)
+    assert set(vars(verdict).values()) == {True}
+
+
+@pytest.mark.parametrize(
+    ("caption", "wrong"),
+    [
+        ("two large blue stars to the left of a small blue ring", "pair_true"),
+        ("two large green stars to the left of a small blue ring", "colour_true"),
+        ("two large red hearts to the left of a small blue ring", "shape_true"),
+        ("two small red stars to the left of a small blue ring", "size_true"),
+        ("three large red stars to the left of a small blue ring", "count_true"),
+        ("two large red stars to the right of a small blue ring", "relation_true"),
+        ("a small blue ring to the left of two large red stars", "relation_true"),
+    ],
+)
+def test_a_false_claim_is_found(caption, wrong):
+    assert getattr(judge(caption, OBJECTS), wrong) is False
+
+
+def test_what_is_not_claimed_is_not_judged():
+    verdict = judge("red stars", OBJECTS)
+    assert verdict.pair_true
+    assert (verdict.size_true, verdict.count_true, verdict.relation_true) == (None, None, None)
+
+
+def test_a_caption_without_a_pair_is_not_true():
+    assert not judge("a star and a ring", OBJECTS).pair_true
+    assert not judge("", OBJECTS).pair_true
+
+
+def test_metrics_are_shares_of_the_captions_that_claim_something():
+    captions = ["two red stars", "three red stars", "blue ring"]
+    rows = [ROW, {**ROW, "held_out": True}, ROW]
+    metrics = grounding_metrics(captions, rows)
+    assert metrics["colour_shape_true"] == 1
+    assert metrics["colour_shape_true_held_out"] == 1
+    assert metrics["count_true"] == 0.5
+    assert metrics["relation_true"] is None
+
+
+def test_object_words_are_found_with_the_boxes_of_what_they_name():
+    words = object_words("two red stars left of a green ring and a blue ring", OBJECTS)
+    assert words == [
+        (2, [OBJECTS[0]["box"], OBJECTS[1]["box"]]),
+        (11, [OBJECTS[2]["box"]]),
+    ]
+
+
+def test_attention_peak_counts_where_the_highest_cell_lies_in_the_box():
+    attention = np.full((3, 7, 7), 0.01, np.float32)
+    attention[2, 0, 0] = 0.5  # "stars": centre (16, 16), in the first star's box
+    hit = attention_peak_metrics([attention], ["two red stars"], [ROW])
+    assert hit["attention_peak_in_box"] == 1 and hit["attention_words"] == 1
+    attention[2, 3, 5] = 0.9  # centre (176, 112), in the ring's box
+    miss = attention_peak_metrics([attention], ["two red stars"], [ROW])
+    assert miss["attention_peak_in_box"] == 0
+    # 2 x 2 cell centres in the first star's box, 2 x 2 in the second's, of 49.
+    assert miss["attention_peak_in_box_by_chance"] == pytest.approx(8 / 49, abs=1e-6)
