@@ -33,7 +33,7 @@ class TokenLogits(keras.layers.Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the bias `[V]` and, unless tied, the kernel `[V, D]`."""
         self.bias = self.add_weight(
-            shape=(self.vocabulary_size,), initializer="zeros", name="bias", dtype="float32"
+            shape=(self.vocabulary_size,), initializer="zeros", name="bias", autocast=False
         )
         if not self.tied:
             self.kernel = self.add_weight(

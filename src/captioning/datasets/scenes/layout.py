@@ -40,7 +40,7 @@ HELD_OUT = frozenset(
         ("black", "star"),
     }
 )
-#: Every how many-th test picture holds held-out combinations alone.
+#: Of so many test pictures one holds held-out combinations alone.
 HELD_OUT_EVERY = 4
 MOST_IN_GROUP = 3
 #: Side of an object as a share of the picture's: least and most.
@@ -95,7 +95,9 @@ class Scene:
 def sample_scene(params: ScenesParams, split: str, index: int) -> tuple[Scene, np.random.Generator]:
     """Draw one scene and return it with the generator for whatever else is drawn for it."""
     random = np.random.default_rng([params.seed, SPLITS.index(split), index])
-    held_out = split == "test" and index % HELD_OUT_EVERY == 0
+    # One of every four, at another place each time, so that no shard gets them all.
+    place = index // HELD_OUT_EVERY % HELD_OUT_EVERY
+    held_out = split == "test" and index % HELD_OUT_EVERY == place
     groups = _sample_groups(params, random, held_out)
     relation = str(random.choice(["left", "above"])) if len(groups) == 2 else None
     background = str(random.choice(BACKGROUNDS))

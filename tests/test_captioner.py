@@ -1,0 +1,155 @@
+"""A trained captioner as one thing: saved, loaded, used from Python and from the command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from captioning.captioner import Captioner
+from captioning.cli import main
+from captioning.decoding import make_decoder
+from captioning.errors import InputError
+from captioning.extractors import make_extractor
+from captioning.model import CaptionDecoder
+from captioning.text import Vocabulary, output_bias
+
+WORDS = ["a red dog runs", "a blue cat sleeps", "two dogs run"]
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def model_folder(tmp_path_factory) -> Path:
+    keras.utils.set_random_seed(4)
+    vocabulary = Vocabulary.fit(WORDS, 100, 1)
+    extractor = make_extractor("efficientnet_lite0", SIZE)
+    decoder = CaptionDecoder(
+        len(vocabulary), extractor.output_shape, units=16, heads=2, max_length=8
+    )
+    decoder.set_output_bias(output_bias(vocabulary.count(WORDS)))
+    source = {
+        "extractor": extractor.name,
+        "image_size": SIZE,
+        "weights_sha256": extractor.weights_sha256,
+    }
+    folder = tmp_path_factory.mktemp("model")
+    Captioner(decoder, vocabulary, source).save(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def captioner(model_folder) -> Captioner:
+    return Captioner.load(model_folder)
+
+
+@pytest.fixture
+def pictures(tmp_path) -> Path:
+    random = np.random.default_rng(0)
+    for name in ("one.png", "two.jpg"):
+        pixels = random.integers(0, 255, (80, 120, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / name)
+    return tmp_path
+
+
+def test_raw_images_and_their_features_text_and_its_ids_give_the_same_logits(captioner):
+    images = np.random.default_rng(1).integers(0, 255, (2, SIZE, SIZE, 3), dtype=np.uint8)
+    texts = ["a red dog", "two cats sleep"]
+    wanted = captioner.logits(images, texts)
+    assert wanted.shape == (2, 5, len(captioner.vocabulary))
+    features, ids = captioner.features(images), captioner.token_ids(texts)
+    np.testing.assert_array_equal(captioner.logits(features, ids), wanted)
+
+
+def test_feature_maps_of_another_shape_are_refused(captioner):
+    with pytest.raises(InputError, match="don't fit a decoder for"):
+        captioner.features(np.zeros((1, 7, 7, 3), "float32"))
+
+
+def test_attention_maps_sum_to_one_for_every_token(captioner):
+    images = np.zeros((2, SIZE, SIZE, 3), np.uint8)
+    decoder = make_decoder(captioner.decoder, "greedy")
+    captions, log_probabilities, tokens = captioner.caption(images, decoder)
+    maps = captioner.attention(images, tokens)
+    assert maps.shape == (2, 7, 2, 2)
+    np.testing.assert_allclose(maps.sum(axis=(2, 3)), 1, rtol=1e-5)
+    assert len(captions) == 2 and (log_probabilities < 0).all()
+
+
+def test_a_vocabulary_that_does_not_belong_to_the_model_is_refused(model_folder, tmp_path):
+    for path in model_folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    Vocabulary.fit(["other words"], 100, 1).save(tmp_path / "vocabulary.txt")
+    with pytest.raises(InputError, match="vocabulary.txt does not belong to the model beside it"):
+        Captioner.load(tmp_path)
+
+
+def test_a_missing_model_says_how_to_get_one(tmp_path):
+    with pytest.raises(InputError, match="decoder.keras is missing: run `dvc repro train`"):
+        Captioner.load(tmp_path)
+
+
+def test_other_backbone_weights_than_in_training_are_refused(captioner):
+    other = Captioner(
+        captioner.decoder, captioner.vocabulary, {**captioner.source, "weights_sha256": "0" * 64}
+    )
+    with pytest.raises(InputError, match="differ from those that the model was trained on"):
+        other.features(np.zeros((1, SIZE, SIZE, 3), np.uint8))
+
+
+def test_command_captions_files_and_folders(model_folder, pictures, capsys):
+    status = main(["caption", str(pictures), "--model", str(model_folder), "--json"])
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert status == 0
+    assert [row["image"] for row in rows] == [str(pictures / n) for n in ("one.png", "two.jpg")]
+    assert all(row["log_probability"] < 0 for row in rows)
+
+
+def test_command_reports_what_is_no_image_and_captions_the_rest(model_folder, pictures, capsys):
+    (pictures / "text.png").write_text("not a picture")
+    names = [str(pictures / name) for name in ("text.png", "one.png", "missing.png")]
+    status = main(["caption", *names, "--model", str(model_folder), "--temperature", "0.7"])
+    captured = capsys.readouterr()
+    assert status == 1
+    assert "text.png" in captured.err and "missing.png: can't be read" in captured.err
+    assert captured.out.startswith(f"{pictures / 'one.png'}: ")
+
+
+def test_command_draws_the_attention(model_folder, pictures):
+    picture, out = str(pictures / "one.png"), pictures / "attention.png"
+    arguments = ["caption", picture, "--model", str(model_folder), "--attention", str(out)]
+    assert main(arguments) == 0
+    first = out.read_bytes()
+    assert Image.open(out).format == "PNG"
+    assert main(arguments) == 0
+    assert out.read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--beam", "0"], "a beam width is 1 or more"),
+        (["--temperature", "-1"], "a temperature is 0 or more"),
+        (["--beam", "2", "--temperature", "1"], "not allowed with argument"),
+    ],
+)
+def test_command_refuses_impossible_options(arguments, message, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["caption", "x.jpg", *arguments])
+    assert message in capsys.readouterr().err
+
+
+def test_help_does_not_import_tensorflow():
+    code = (
+        "import sys\nfrom captioning.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "caption" in result.stdout

@@ -1,0 +1,148 @@
+"""Loss, schedule and a small fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+from captioning.losses import MaskedCrossEntropy, TokenAccuracy, TokenCrossEntropy
+from captioning.params import load_params
+from captioning.text import BANNED, START
+from captioning.training import Validation, build_decoder, fit, make_optimizer
+
+ROOT = Path(__file__).parent.parent
+PARAMS = load_params(ROOT / "params.yaml")
+VOCABULARY = 12
+
+
+def make_bias() -> np.ndarray:
+    bias = np.log(np.full(VOCABULARY, 1 / (VOCABULARY - len(BANNED)))).astype("float32")
+    bias[list(BANNED)] = -1e9
+    return bias
+
+
+def make_decoder(**changes):
+    keras.utils.set_random_seed(1)
+    small = {"units": 16, "heads": 2, "feed_forward_units": 32, "dropout": 0.0}
+    model = PARAMS.model.model_copy(update={**small, "residual_dropout": 0.0, **changes})
+    return build_decoder(model, "float32", (2, 2, 4), make_bias())
+
+
+def make_batches(images: int = 16, batch: int = 8) -> tf.data.Dataset:
+    """Pictures of one bright channel each, whose caption is that channel's word, twice."""
+    random = np.random.default_rng(0)
+    kinds = random.integers(0, 4, images)
+    features = random.normal(0, 0.1, (images, 2, 2, 4)).astype("float32")
+    features[np.arange(images), :, :, kinds] += 1
+    words = 5 + kinds
+    captions = np.stack([np.full(images, START), words, words, np.full(images, 3)], axis=1)
+    captions = captions.astype("int32")
+    return tf.data.Dataset.from_tensor_slices(
+        ({"features": features, "tokens": captions[:, :-1]}, captions[:, 1:])
+    ).batch(batch)
+
+
+def run_fit(tmp_path: Path, **changes):
+    settings = PARAMS.train.model_copy(
+        update={"epochs": 30, "learning_rate": 1e-2, "warmup_epochs": 0.0, **changes}
+    )
+    decoder = make_decoder()
+    validation = Validation(make_batches(), make_batches())
+    curves = tmp_path / "training.csv"
+    result = fit(decoder, settings, make_batches().repeat(), validation, 2, curves, [], False)
+    return decoder, result, pd.read_csv(curves)
+
+
+def test_loss_leaves_out_padding_and_unknown_words():
+    logits = np.random.default_rng(0).normal(size=(1, 4, VOCABULARY)).astype("float32")
+    logits[..., list(BANNED)] = -1e9
+    targets = np.array([[5, 1, 7, 0]])
+    log_p = keras.ops.convert_to_numpy(keras.ops.log_softmax(logits))
+    wanted = -(log_p[0, 0, 5] + log_p[0, 2, 7]) / 2
+    assert float(MaskedCrossEntropy()(targets, logits)) == pytest.approx(wanted, rel=1e-5)
+    metric = TokenCrossEntropy()
+    metric.update_state(targets, logits)
+    assert float(metric.result()) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_label_smoothing_spreads_over_allowed_tokens_alone():
+    logits = np.random.default_rng(0).normal(size=(1, 1, VOCABULARY)).astype("float32")
+    logits[..., list(BANNED)] = -1e9
+    log_p = keras.ops.convert_to_numpy(keras.ops.log_softmax(logits))[0, 0, 3:]
+    wanted = -(0.9 * log_p[4] + 0.1 * log_p.mean())
+    found = float(MaskedCrossEntropy(0.1)(np.array([[7]]), logits))
+    assert found == pytest.approx(wanted, rel=1e-4)
+
+
+def test_accuracy_counts_targets_that_count():
+    logits = np.zeros((1, 3, VOCABULARY), "float32")
+    logits[0, 0, 5] = logits[0, 1, 6] = logits[0, 2, 0] = 1
+    metric = TokenAccuracy()
+    metric.update_state(np.array([[5, 7, 0]]), logits)
+    assert float(metric.result()) == 0.5
+
+
+def test_untrained_loss_is_the_entropy_of_the_output_bias(tmp_path):
+    _, result, _ = run_fit(tmp_path, epochs=1)
+    entropy = np.log(VOCABULARY - len(BANNED))
+    assert result.untrained["val_cross_entropy"] == pytest.approx(entropy, rel=0.05)
+
+
+def test_fit_learns_and_writes_the_curves(tmp_path):
+    _, result, curves = run_fit(tmp_path, patience=None)
+    assert result.best["val_accuracy"] == 1
+    assert list(curves.columns) == [
+        "report",
+        "step",
+        "epoch",
+        "loss",
+        "cross_entropy",
+        "accuracy",
+        "val_cross_entropy",
+        "val_accuracy",
+        "learning_rate",
+    ]
+    assert curves["step"].tolist() == [2 * n for n in range(1, 31)]
+
+
+def test_the_same_seed_gives_the_same_weights(tmp_path):
+    first, second = (run_fit(tmp_path, epochs=3)[0] for _ in range(2))
+    for one, other in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("average", [None, 0.5])
+def test_early_stopping_leaves_the_best_weights(tmp_path, average):
+    # So large a learning rate that it gets worse after a while.
+    decoder, result, curves = run_fit(
+        tmp_path, learning_rate=0.3, patience=2, schedule="constant", average_weights=average
+    )
+    assert result.reports < 30
+    best = curves["val_cross_entropy"].min()
+    judge = Validation(make_batches(), make_batches())
+    judge.set_model(decoder)
+    judge.on_train_begin()
+    assert judge.untrained["val_cross_entropy"] == pytest.approx(best, rel=1e-4)
+
+
+def test_reports_every_so_many_steps(tmp_path):
+    _, result, curves = run_fit(tmp_path, epochs=3, report_every=3)
+    assert curves["step"].tolist() == [3, 6]
+    assert result.reports == 2
+
+
+def test_schedules_warm_up_then_stay_or_decay():
+    def rates(schedule: str) -> list[float]:
+        settings = PARAMS.train.model_copy(
+            update={"schedule": schedule, "epochs": 4, "warmup_epochs": 1.0, "learning_rate": 0.1}
+        )
+        rate = make_optimizer(settings, 10)._learning_rate
+        return [float(rate(step)) for step in (0, 5, 10, 25, 40)]
+
+    assert rates("constant") == pytest.approx([0, 0.05, 0.1, 0.1, 0.1], abs=1e-6)
+    assert rates("cosine") == pytest.approx([0, 0.05, 0.1, 0.05, 0], abs=1e-6)
