@@ -50,7 +50,7 @@ class MaskedCrossEntropy(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """As `call`: the targets alone say what counts, not Keras' mask, which would count twice."""
+        """As `call`: the targets alone say what counts; Keras' mask would count it twice."""
         return self.call(y_true, y_pred)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
