@@ -22,22 +22,22 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 repro: $(STAMP) ## run the pipeline on the dataset that params.yaml names
-	dvc repro
+	$(BIN)/dvc repro
 
 test: $(STAMP) ## run the tests
-	python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2
 
 lint: $(STAMP) ## check style and types
-	ruff check .
-	ruff format --check .
-	mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 format: $(STAMP) ## mend style
-	ruff check --fix .
-	ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 lock: $(STAMP) ## resolve the dependencies anew into requirements.lock
-	python -m uv pip compile pyproject.toml --universal --python-version 3.10 --extra dev \
+	$(BIN)/python -m uv pip compile pyproject.toml --universal --python-version 3.10 --extra dev \
 		--generate-hashes --no-header --no-annotate --upgrade -o requirements.lock
 
 clean: ## remove caches and scratch files, no data

@@ -34,7 +34,8 @@ def test_a_true_caption_is_true_in_every_respect():
 @pytest.mark.parametrize(
     ("caption", "wrong"),
     [
-        ("two large blue stars to the left of a small blue ring", "pair_true"),
+        ("two large blue stars to the left of a small blue ring", "pairs_all_true"),
+        ("two large blue stars to the left of a small red ring", "pair_true"),
         ("two large green stars to the left of a small blue ring", "colour_true"),
         ("two large red hearts to the left of a small blue ring", "shape_true"),
         ("two small red stars to the left of a small blue ring", "size_true"),
@@ -54,8 +55,14 @@ def test_what_is_not_claimed_is_not_judged():
 
 
 def test_a_caption_without_a_pair_is_not_true():
-    assert not judge("a star and a ring", OBJECTS).pair_true
-    assert not judge("", OBJECTS).pair_true
+    for caption in ("a star and a ring", ""):
+        assert not judge(caption, OBJECTS).pair_true
+        assert not judge(caption, OBJECTS).pairs_all_true
+
+
+def test_one_true_pair_of_two_is_some_but_not_all():
+    verdict = judge("two large red stars to the left of a small green ring", OBJECTS)
+    assert verdict.pair_true and not verdict.pairs_all_true
 
 
 def test_metrics_are_shares_of_the_captions_that_claim_something():

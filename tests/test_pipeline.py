@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,47 @@ def test_every_data_dependency_is_some_stage_output():
 def test_every_param_belongs_to_a_stage():
     declared = {param.split(".")[0] for stage in STAGES.values() for param in stage["params"]}
     assert declared == set(Params.model_fields)
+
+
+def documented_keys() -> dict[str, list[str]]:
+    """Every key in the README's table of settings, with the stages that it re-runs."""
+    table: dict[str, list[str]] = {}
+    for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) != 3 or not set(cells[2].split(", ")) <= set(STAGES):
+            continue
+        names = re.findall(r"`([^`]+)`", cells[0])
+        prefix = names.pop(0) if names[0].endswith(".") else ""
+        table |= {prefix + name: cells[2].split(", ") for name in names}
+    return table
+
+
+def leaves(values: object, prefix: str = "") -> list[str]:
+    if not isinstance(values, dict):
+        return [prefix.removesuffix(".")]
+    return [leaf for key, value in values.items() for leaf in leaves(value, f"{prefix}{key}.")]
+
+
+def test_the_readme_names_every_setting_with_the_stages_it_re_runs():
+    table = documented_keys()
+    assert sorted(table) == sorted(leaves(load("params.yaml")))
+    for key, re_run in table.items():
+        assert re_run == affected_by(key), key
+
+
+def affected_by(key: str) -> list[str]:
+    """The stages that read `key`, by dvc.yaml, and those that stand on their outputs."""
+    affected: list[str] = []
+    for name, stage in STAGES.items():
+        read = [
+            param.replace("${dataset}", key.split(".")[1] if "." in key else "")
+            for param in stage["params"]
+        ]
+        reads = any(key == param or key.startswith(f"{param}.") for param in read)
+        outs = {out for other in affected for out in STAGES[other]["outs"]}
+        if reads or outs & set(stage["deps"]):
+            affected.append(name)
+    return affected
 
 
 def test_every_key_of_params_yaml_has_a_comment():

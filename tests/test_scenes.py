@@ -68,7 +68,7 @@ def test_five_different_captions_each_true_of_the_picture(examples):
         assert len(set(example.captions)) == 5
         for caption in example.captions:
             verdict = judge(caption, example.extras["objects"])
-            assert verdict.pair_true, caption
+            assert verdict.pairs_all_true, caption
             values = vars(verdict).values()
             assert all(value in (True, None) for value in values), (caption, verdict)
 

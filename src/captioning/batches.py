@@ -86,9 +86,14 @@ def evaluation_batches(
     images: int | None = None,
 ) -> tf.data.Dataset:
     """Every image of a split (or its first `images`) once and in order, as `training_batches`."""
-    dataset = joined(features, tokens, split).take(-1 if images is None else images)
+    count = features.count(split)
+    count = count if images is None else min(images, count)
+    dataset = joined(features, tokens, split).take(count)
     packed = dataset.map(_pack, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return packed.padded_batch(batch_images, _padded_shapes(features)).prefetch(tf.data.AUTOTUNE)
+    batches = packed.padded_batch(batch_images, _padded_shapes(features))
+    # Not knowing their number, Keras would warn that the data ran out.
+    batches = batches.apply(tf.data.experimental.assert_cardinality(-(-count // batch_images)))
+    return batches.prefetch(tf.data.AUTOTUNE)
 
 
 def feature_shape(features: RecordFolder) -> tuple[int, int, int]:

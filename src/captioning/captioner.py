@@ -24,8 +24,6 @@ from captioning.model import CaptionDecoder
 from captioning.model_archive import save_model
 from captioning.text import PAD, Vocabulary
 
-#: The last layer: what it reads from the image goes straight into the word.
-ATTENTION_LAYER = -1
 _MODEL, _VOCABULARY, _SOURCE = "decoder.keras", "vocabulary.txt", "captioner.json"
 
 
@@ -152,7 +150,7 @@ class Captioner:
     ) -> NDArray[np.float32]:
         """Where the decoder looks while it says each token.
 
-        The mean over the heads of one layer (see `ATTENTION_LAYER`).
+        The mean over layers and heads, as in the tutorial's "Attention plots".
 
         Args:
             images: raw images uint8 or feature maps, see `features`.
@@ -169,6 +167,6 @@ class Captioner:
             part = slice(start, start + batch_images)
             inputs = {"features": features[part], "tokens": tokens[part, :-1]}
             _, scores = self.decoder(inputs, training=False, return_scores=True)
-            mean = keras.ops.convert_to_numpy(scores)[:, ATTENTION_LAYER].mean(axis=1)
+            mean = keras.ops.convert_to_numpy(scores).mean(axis=(1, 2))
             maps.append(mean.reshape(*mean.shape[:2], height, width))
         return np.concatenate(maps)

@@ -26,8 +26,8 @@ class Judgement:
     """Which claims of a caption are true of its picture; None where it claims nothing.
 
     Attributes:
-        pair_true: at least one colour and shape are named together, and every pair named is the
-            colour and shape of an object.
+        pair_true: a colour and shape named together are those of an object.
+        pairs_all_true: some are named together, and every pair is that of an object.
         colour_true, shape_true: every one named is some object's.
         size_true: every size named is that of an object with the colour and shape it goes with.
         count_true: every number named is that of the objects with the looks it goes with.
@@ -35,6 +35,7 @@ class Judgement:
     """
 
     pair_true: bool
+    pairs_all_true: bool
     colour_true: bool | None
     shape_true: bool | None
     size_true: bool | None
@@ -51,10 +52,10 @@ def judge(caption: str, objects: Objects) -> Judgement:
         found = [true(mention) for mention in mentions if named(mention)]
         return all(found) if found else None
 
+    pairs = [bool(_matching(m, objects)) for m in mentions if m.colour is not None]
     return Judgement(
-        pair_true=bool(
-            all_true(lambda m: m.colour is not None, lambda m: bool(_matching(m, objects)))
-        ),
+        pair_true=any(pairs),
+        pairs_all_true=bool(pairs) and all(pairs),
         colour_true=all_true(
             lambda m: m.colour is not None, lambda m: any(o["colour"] == m.colour for o in objects)
         ),
@@ -104,22 +105,25 @@ def grounding_metrics(
         rows: of the raw table, with `objects` and `held_out`.
 
     Returns:
-        `colour_shape_true`: share of all captions that name a colour and shape together and
-        none that isn't in the picture; the same over the pictures whose combinations occur in
-        training (`_seen`) and over those whose don't (`_held_out`); `colour_true`, `shape_true`,
-        `size_true`, `count_true`, `relation_true`: share of the captions that name such a thing
-        (None where none does).
+        `colour_shape_true`: share of the captions that name a colour and shape that are in the
+        picture together; `colour_shape_all_true`: and none that isn't; both also over the
+        pictures whose combinations occur in training (`_seen`) and over those whose don't
+        (`_held_out`); `colour_true`, `shape_true`, `size_true`, `count_true`, `relation_true`:
+        share of the captions, among those that name such a thing, in which all of it is true
+        (None where none names it).
     """
     judgements = [
         judge(caption, row["objects"]) for caption, row in zip(captions, rows, strict=True)
     ]
     held_out = [bool(row["held_out"]) for row in rows]
-    pairs = [judgement.pair_true for judgement in judgements]
-    metrics = {
-        "colour_shape_true": _share(pairs),
-        "colour_shape_true_seen": _share(p for p, h in zip(pairs, held_out, strict=True) if not h),
-        "colour_shape_true_held_out": _share(p for p, h in zip(pairs, held_out, strict=True) if h),
-    }
+    metrics: dict[str, float | None] = {}
+    for name, pairs in (
+        ("colour_shape_true", [judgement.pair_true for judgement in judgements]),
+        ("colour_shape_all_true", [judgement.pairs_all_true for judgement in judgements]),
+    ):
+        metrics[name] = _share(pairs)
+        metrics[f"{name}_seen"] = _share(p for p, h in zip(pairs, held_out, strict=True) if not h)
+        metrics[f"{name}_held_out"] = _share(p for p, h in zip(pairs, held_out, strict=True) if h)
     for name in ("colour", "shape", "size", "count", "relation"):
         metrics[f"{name}_true"] = _share(getattr(j, f"{name}_true") for j in judgements)
     return metrics

@@ -35,8 +35,8 @@ def write_raw(
     """Write a dataset's examples as shards: example i of a split goes to shard i % `shards`.
 
     Every image is decoded once. What can't be used is left out and added to `rejections`: an image
-    that can't be decoded, one whose `image_id` came before in any split, an empty caption, an image
-    left without captions. Captions are trimmed, otherwise kept as they are. A shard is written
+    that can't be decoded, one whose `image_id` came before in any split, a caption that is empty
+    or has neither letter nor digit, an image left without captions. Captions are trimmed, otherwise kept as they are. A shard is written
     under a temporary name and renamed once it is whole.
 
     Returns:
@@ -152,13 +152,15 @@ def _rows(
 
 
 def _usable_captions(example: Example, rejections: Rejections) -> list[str]:
-    """The trimmed captions that are not empty."""
+    """The trimmed captions that have a word."""
     captions = []
     for number, caption in enumerate(example.captions):
-        if trimmed := caption.strip():
+        trimmed = caption.strip()
+        if any(character.isalnum() for character in trimmed):
             captions.append(trimmed)
         else:
-            rejections.add("empty caption", f"{example.image_id} caption {number}")
+            reason = "caption without a word" if trimmed else "empty caption"
+            rejections.add(reason, f"{example.image_id} caption {number}")
     return captions
 
 

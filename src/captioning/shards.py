@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from captioning.errors import InputError
@@ -25,10 +26,11 @@ def shard_paths(folder: Path | str, split: str, suffix: str) -> list[Path]:
         InputError: there is none, or one of the set is missing.
     """
     folder = Path(folder)
-    found = sorted(folder.glob(f"{split}-[0-9]*-of-[0-9]*.{suffix}"))
+    found = sorted(folder.glob(f"{split}-*.{suffix}"))
     if not found:
         raise InputError(f"{folder} has no {split} shard (*.{suffix}): run `dvc repro`")
-    shards = int(found[0].stem.rsplit("-", 1)[1])
+    total = re.search(r"-of-(\d{5,})$", found[0].stem)
+    shards = int(total[1]) if total else 0
     expected = [folder / shard_name(split, k, shards, suffix) for k in range(shards)]
     if found != expected:
         odd = sorted(path.name for path in set(found) ^ set(expected))
