@@ -115,6 +115,8 @@ def test_shards_come_in_order(tmp_path):
         (3, None, r"train-00003-of-00004\.parquet"),
         (0, None, r"train-00000-of-00004\.parquet"),
         (None, "train-00000-of-00002.parquet", "train-0000"),
+        (None, "train-00000-of-00004 (copy).parquet", r"train-00000-of-00004 \(copy\)\.parquet"),
+        (None, "train-0-of-0x.parquet", r"train-0-of-0x\.parquet"),
     ],
 )
 def test_a_set_of_shards_that_is_not_whole_is_refused(tmp_path, missing, extra, odd):

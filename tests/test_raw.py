@@ -128,13 +128,16 @@ def test_bad_images_are_counted_by_reason_and_listed(tmp_path: Path) -> None:
 
 def test_captions_are_trimmed_and_empty_ones_rejected(tmp_path: Path) -> None:
     long = " ".join(["word"] * 500)
-    captions = ("  a dog \n", " \t ", long, "Собака бежит", "", "犬が走る")
+    captions = ("  a dog \n", " \t ", long, "Собака бежит", "", "犬が走る", "... !")
     summary = write_raw(
         Listed([example("a", "train", *captions), *ONE_EACH]), tmp_path, 1, Rejections()
     )
     row = next(read_raw(tmp_path, "train"))
     assert row["captions"] == ["a dog", long, "Собака бежит", "犬が走る"]
-    assert summary["rejected_names"] == {"empty caption": ["a caption 1", "a caption 4"]}
+    assert summary["rejected_names"] == {
+        "caption without a word": ["a caption 6"],
+        "empty caption": ["a caption 1", "a caption 4"],
+    }
     assert summary["captions"]["train"] == 5
 
 

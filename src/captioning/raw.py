@@ -36,8 +36,9 @@ def write_raw(
 
     Every image is decoded once. What can't be used is left out and added to `rejections`: an image
     that can't be decoded, one whose `image_id` came before in any split, a caption that is empty
-    or has neither letter nor digit, an image left without captions. Captions are trimmed, otherwise kept as they are. A shard is written
-    under a temporary name and renamed once it is whole.
+    or has neither letter nor digit, an image left without captions. Captions are trimmed,
+    otherwise kept as they are. A shard is written under a temporary name and renamed once it is
+    whole.
 
     Returns:
         `images` and `captions`, counts by split; `rejected`, counts by reason; `rejected_names`,
