@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from captioning.grounding import (
+    attention_peak,
     attention_peak_metrics,
     grounding_metrics,
     judge,
@@ -87,9 +88,26 @@ def test_attention_peak_counts_where_the_highest_cell_lies_in_the_box():
     attention = np.full((3, 7, 7), 0.01, np.float32)
     attention[2, 0, 0] = 0.5  # "stars": centre (16, 16), in the first star's box
     hit = attention_peak_metrics([attention], ["two red stars"], [ROW])
-    assert hit["attention_peak_in_box"] == 1 and hit["attention_words"] == 1
+    assert hit["attention_peak_in_box"] == 1 and hit["attention_cell_in_box"] == 1
+    assert hit["attention_words"] == 1
     attention[2, 3, 5] = 0.9  # centre (176, 112), in the ring's box
     miss = attention_peak_metrics([attention], ["two red stars"], [ROW])
-    assert miss["attention_peak_in_box"] == 0
-    # 2 x 2 cell centres in the first star's box, 2 x 2 in the second's, of 49.
-    assert miss["attention_peak_in_box_by_chance"] == pytest.approx(8 / 49, abs=1e-6)
+    assert miss["attention_peak_in_box"] == 0 and miss["attention_cell_in_box"] == 0
+
+
+def test_chance_is_measured_with_the_peaks_of_other_pictures():
+    on_star, on_ring = (np.zeros((3, 7, 7), np.float32) for _ in range(2))
+    on_star[:, 0, 0] = 1
+    on_ring[:, 3, 5] = 1
+    captions = ["two red stars", "one blue ring"]
+    metrics = attention_peak_metrics([on_star, on_ring], captions, [ROW, ROW])
+    assert metrics["attention_peak_in_box"] == 1
+    assert metrics["attention_peak_in_box_by_chance"] == 0
+
+
+def test_the_peak_of_a_map_spread_over_an_object_lies_in_its_middle():
+    attention = np.zeros((7, 7), np.float32)
+    attention[2:4, 4:6] = [[0.2, 0.25], [0.25, 0.3]]
+    x, y = attention_peak(attention, 224, 112)
+    assert x == pytest.approx(5 * 32, abs=4) and y == pytest.approx(3 * 16, abs=2)
+    assert attention_peak(attention, 224, 112, smoothing=0) == (5.5 * 32, 3.5 * 16)

@@ -2,7 +2,7 @@
 
 What no photograph set lets one measure: `scenes` keeps every object's looks and box.
 
-Legend: `T` words of a caption, `H`, `W` the attention map's grid.
+Legend: `T` words of a caption; `H`, `W` the attention map's grid.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from captioning.datasets.scenes.grammar import Claim, Mention, parse_caption
 Objects = Sequence[Mapping[str, Any]]
 
 _DIGITS = 6
+_POINTS_PER_CELL = 8
 
 
 @dataclass(frozen=True)
@@ -162,32 +163,69 @@ def attention_peak_metrics(
         rows: of the raw table, with `objects`, `width` and `height`.
 
     Returns:
-        `attention_peak_in_box`: share of the object words while which the centre of the map's
-        highest cell lies in a box of the objects named; `attention_peak_in_box_by_chance`: the
-        share that a cell picked at random would reach; `attention_words`: how many there are.
+        `attention_peak_in_box`: share of the object words while which the peak of the smoothed map
+        (see `attention_peak`) lies in a box of the objects named;
+        `attention_peak_in_box_by_chance`: the same with every word's peak taken from another
+        picture; `attention_cell_in_box`: with the centre of the highest cell for the peak, without
+        smoothing; `attention_words`: how many there are.
     """
-    hits, chances = [], []
+    peaks, cells, boxes = [], [], []
     for attention, caption, row in zip(maps, captions, rows, strict=True):
-        for place, boxes in object_words(caption, row["objects"]):
-            inside = _cells_inside(boxes, attention.shape[1:], row["width"], row["height"])
-            hits.append(bool(inside.flat[int(attention[place].argmax())]))
-            chances.append(float(inside.mean()))
+        for place, named in object_words(caption, row["objects"]):
+            size = (row["width"], row["height"])
+            peaks.append(attention_peak(attention[place], *size))
+            cells.append(attention_peak(attention[place], *size, smoothing=0))
+            boxes.append(named)
+    half = len(peaks) // 2
+    elsewhere = [*peaks[half:], *peaks[:half]]
+
+    def inside(points: Sequence[tuple[float, float]]) -> float | None:
+        return _share(_in_any(point, named) for point, named in zip(points, boxes, strict=True))
+
     return {
-        "attention_peak_in_box": _share(hits),
-        "attention_peak_in_box_by_chance": (
-            round(sum(chances) / len(chances), _DIGITS) if chances else None
-        ),
-        "attention_words": len(hits),
+        "attention_peak_in_box": inside(peaks),
+        "attention_peak_in_box_by_chance": inside(elsewhere),
+        "attention_cell_in_box": inside(cells),
+        "attention_words": len(peaks),
     }
 
 
-def _cells_inside(
-    boxes: Iterable[Sequence[float]], grid: tuple[int, ...], width: int, height: int
-) -> NDArray[np.bool_]:
-    """Bool `[H, W]`: whether a cell's centre lies in one of the boxes."""
-    y = ((np.arange(grid[0]) + 0.5) * height / grid[0])[:, None]
-    x = ((np.arange(grid[1]) + 0.5) * width / grid[1])[None, :]
-    inside = np.zeros(grid, bool)
-    for x0, y0, x1, y1 in boxes:
-        inside |= (x0 <= x) & (x <= x1) & (y0 <= y) & (y <= y1)
-    return inside
+def attention_peak(
+    attention: NDArray[np.float32], width: int, height: int, smoothing: float = 1.0
+) -> tuple[float, float]:
+    """Where in the picture an attention map is highest.
+
+    A cell's features come from around it as well: every weight is spread by a Gaussian, as the
+    maps of Xu et al. 2015 ("Show, Attend and Tell", 5.4) are.
+
+    Args:
+        attention: float32 `[H, W]`.
+        width, height: of the picture, in pixels.
+        smoothing: standard deviation of the Gaussian, in cells; 0 takes the highest cell's centre.
+
+    Returns:
+        x and y in pixels.
+    """
+    points = 1 if smoothing == 0 else _POINTS_PER_CELL
+    rows, columns = (
+        _gaussians(cells, points, smoothing) if smoothing else np.eye(cells)
+        for cells in attention.shape
+    )
+    smooth = rows @ attention @ columns.T
+    y, x = np.unravel_index(int(smooth.argmax()), smooth.shape)
+    return (
+        float((x + 0.5) * width / smooth.shape[1]),
+        float((y + 0.5) * height / smooth.shape[0]),
+    )
+
+
+def _gaussians(cells: int, points: int, deviation: float) -> NDArray[np.float64]:
+    """`[cells * points, cells]`: each cell's Gaussian at evenly spaced points along one axis."""
+    centres = np.arange(cells) + 0.5
+    along = (np.arange(cells * points) + 0.5) / points
+    return np.exp(-0.5 * ((along[:, None] - centres[None, :]) / deviation) ** 2)
+
+
+def _in_any(point: tuple[float, float], boxes: Iterable[Sequence[float]]) -> bool:
+    x, y = point
+    return any(x0 <= x <= x1 and y0 <= y <= y1 for x0, y0, x1, y1 in boxes)
