@@ -1,0 +1,93 @@
+"""Images to feature records: order, batches, what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from captioning.datasets.base import Rejections
+from captioning.datasets.scenes import Scenes
+from captioning.errors import InputError
+from captioning.features import extract, write_features
+from captioning.images import load_pixels
+from captioning.params import load_params
+from captioning.raw import read_raw, write_raw
+from captioning.record_folder import RecordFolder
+
+SIZE = 64
+SCENES = load_params(Path(__file__).parent.parent / "params.yaml").datasets.scenes
+
+
+class MeanColour:
+    """Backbone whose one cell is the picture's mean colour times `gain`."""
+
+    name = "mean_colour"
+    image_size = SIZE
+    output_shape = (1, 1, 3)
+    weights_sha256 = "0" * 64
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = gain
+        self.batches: list[int] = []
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.batches.append(len(images))
+        return (images.mean(axis=(1, 2), keepdims=True) * self.gain).astype("float32")
+
+
+@pytest.fixture
+def raw(tmp_path) -> Path:
+    """40 train images in 3 shards, 5 of the other splits."""
+    counts = {"train_images": 40, "validation_images": 5, "test_images": 5}
+    dataset = Scenes(SCENES.model_copy(update={**counts, "image_size": SIZE}))
+    write_raw(dataset, tmp_path / "raw", 3, Rejections())
+    return tmp_path / "raw"
+
+
+def test_every_image_is_extracted_once_in_the_order_and_shards_of_the_raw_table(raw, tmp_path):
+    extractor = MeanColour()
+    summary = write_features(raw, tmp_path / "features", extractor, "float32")
+    folder = RecordFolder.open(tmp_path / "features")
+    assert summary["images"] == {"train": 40, "validation": 5, "test": 5}
+    assert summary["bytes"] == sum(p.stat().st_size for p in folder.folder.glob("*.tfrecord"))
+    for shard in range(3):
+        rows = list(read_raw(raw, "train", shard=shard))
+        records = list(folder.dataset("train", shard).as_numpy_iterator())
+        assert [r["image_id"].decode() for r in records] == [row["image_id"] for row in rows]
+        for record, row in zip(records, rows, strict=True):
+            wanted = load_pixels(row["image"], SIZE, "x").mean(axis=(0, 1))
+            np.testing.assert_allclose(record["features"][0, 0], wanted, rtol=1e-5)
+
+
+def test_batches_are_of_one_size_whatever_the_number_of_images():
+    extractor = MeanColour()
+    images = np.random.default_rng(0).integers(0, 256, (40, SIZE, SIZE, 3), dtype=np.uint8)
+    assert extract(extractor, images).shape == (40, 1, 1, 3)
+    assert set(extractor.batches) == {32}
+
+
+def test_a_feature_too_large_for_half_precision_names_the_image(raw, tmp_path):
+    with pytest.raises(InputError, match=r"scene-train-\d+.*features.*not finite"):
+        write_features(raw, tmp_path / "features", MeanColour(gain=1e4), "float16")
+    assert not (tmp_path / "features/index.json").exists()
+
+
+def test_the_index_says_how_the_features_were_made(raw, tmp_path):
+    write_features(raw, tmp_path / "features", MeanColour(), "float16")
+    index = json.loads((tmp_path / "features/index.json").read_text())
+    assert index["extra"] == {
+        "extractor": "mean_colour",
+        "image_size": SIZE,
+        "weights_sha256": "0" * 64,
+    }
+
+
+def test_a_damaged_raw_shard_is_named(raw, tmp_path):
+    shard = raw / "train-00001-of-00003.parquet"
+    shard.write_bytes(shard.read_bytes()[:-100])
+    with pytest.raises(InputError, match="train-00001-of-00003.parquet is damaged"):
+        write_features(raw, tmp_path / "features", MeanColour(), "float16")
