@@ -8,14 +8,21 @@ from captioning.extractors import make_extractor
 from captioning.features import write_features
 from captioning.files import fresh_folder, write_json
 from captioning.params import Params
+from captioning.scratch import scratch_folder
+from captioning.shards import SPLITS, shard_paths
 from captioning.stage import stage_main
 
 
 def features(params: Params) -> None:
     """Run the stage."""
     extractor = make_extractor(params.features.extractor, params.features.image_size)
-    with fresh_folder("data/features") as folder:
-        summary = write_features("data/raw", folder, extractor, params.features.dtype)
+    settings = {**params.features.model_dump(), "weights": extractor.weights_sha256}
+    inputs = [path for split in SPLITS for path in shard_paths("data/raw", split, "parquet")]
+    with (
+        scratch_folder("features", settings, inputs) as scratch,
+        fresh_folder("data/features") as folder,
+    ):
+        summary = write_features("data/raw", folder, extractor, params.features.dtype, scratch)
     write_json("metrics/features.json", summary)
 
 

@@ -18,11 +18,20 @@ from captioning.captioner import Captioner
 from captioning.errors import InputError
 from captioning.files import fresh_folder, write_json
 from captioning.params import Params
-from captioning.record_folder import RecordFolder
+from captioning.record_folder import INDEX, RecordFolder
+from captioning.reports import Validation
 from captioning.samples import SampleCaptions
+from captioning.scratch import scratch_folder
 from captioning.stage import stage_main
 from captioning.text import Vocabulary, marginal_entropy, uniform_entropy
-from captioning.training import Validation, build_decoder, fit, use_device
+from captioning.training import build_decoder, fit, use_device
+
+INPUTS = (
+    f"data/features/{INDEX}",
+    f"data/tokens/{INDEX}",
+    "data/vocabulary/vocabulary.txt",
+    "data/vocabulary/output_bias.npy",
+)
 
 
 def train(params: Params) -> None:
@@ -51,18 +60,20 @@ def train(params: Params) -> None:
         Path("data/train_samples.jsonl"), ids, maps, references, vocabulary, settings.seed
     )
     steps = -(-features.count("train") // settings.batch_images)
-    result = fit(
-        decoder,
-        settings,
-        batches,
-        validation,
-        steps,
-        Path("metrics/training.csv"),
-        [samples],
-        jit_compile=gpu,
-    )
-    with fresh_folder("data/model") as folder:
-        Captioner(decoder, vocabulary, dict(features.extra)).save(folder)
+    with scratch_folder("train", params.model_dump(include={"model", "train"}), INPUTS) as scratch:
+        result = fit(
+            decoder,
+            settings,
+            batches,
+            validation,
+            steps,
+            Path("metrics/training.csv"),
+            samples,
+            jit_compile=gpu,
+            checkpoint=scratch / "checkpoint.npz",
+        )
+        with fresh_folder("data/model") as folder:
+            Captioner(decoder, vocabulary, dict(features.extra)).save(folder)
     counts = pq.read_table("data/vocabulary/counts.parquet")["count"].to_numpy()
     summary = {
         "parameters": decoder.count_params(),

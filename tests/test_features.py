@@ -91,3 +91,47 @@ def test_a_damaged_raw_shard_is_named(raw, tmp_path):
     shard.write_bytes(shard.read_bytes()[:-100])
     with pytest.raises(InputError, match="train-00001-of-00003.parquet is damaged"):
         write_features(raw, tmp_path / "features", MeanColour(), "float16")
+
+
+class KilledError(Exception):
+    """Stands for a kill."""
+
+
+class Dying(MeanColour):
+    """Dies at a given batch."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        if len(self.batches) == self.at:
+            raise KilledError
+        return super().__call__(images)
+
+
+def test_whole_shards_are_kept_and_not_extracted_again(raw, tmp_path):
+    wanted = write_features(raw, tmp_path / "wanted", MeanColour(), "float16")
+    scratch, folder = tmp_path / "scratch", tmp_path / "features"
+    folder.mkdir()
+    with pytest.raises(KilledError):  # in the second split: three shards of one batch are whole
+        write_features(raw, folder, Dying(at=4), "float16", scratch)
+    assert not list(folder.iterdir())
+    again = MeanColour()
+    assert write_features(raw, folder, again, "float16", scratch) == wanted
+    assert len(again.batches) == 9 - 4
+    for path in (tmp_path / "wanted").iterdir():
+        assert (folder / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_kept_shard_that_was_altered_is_written_again(raw, tmp_path):
+    scratch, folder = tmp_path / "scratch", tmp_path / "features"
+    folder.mkdir()
+    with pytest.raises(KilledError):
+        write_features(raw, folder, Dying(at=4), "float16", scratch)
+    shard = scratch / "train-00001-of-00003.tfrecord"
+    shard.write_bytes(shard.read_bytes()[:-1])
+    again = MeanColour()
+    write_features(raw, folder, again, "float16", scratch)
+    assert len(again.batches) == 9 - 4 + 1
+    RecordFolder.open(folder)

@@ -12,8 +12,9 @@ import tensorflow as tf
 
 from captioning.losses import MaskedCrossEntropy, TokenAccuracy, TokenCrossEntropy
 from captioning.params import load_params
+from captioning.reports import Validation
 from captioning.text import BANNED, START
-from captioning.training import Validation, build_decoder, fit, make_optimizer
+from captioning.training import build_decoder, fit, make_optimizer
 
 ROOT = Path(__file__).parent.parent
 PARAMS = load_params(ROOT / "params.yaml")
@@ -28,7 +29,7 @@ def make_bias() -> np.ndarray:
 
 def make_decoder(**changes):
     keras.utils.set_random_seed(1)
-    small = {"units": 16, "heads": 2, "feed_forward_units": 32, "dropout": 0.0}
+    small = {"layers": 1, "units": 16, "heads": 2, "feed_forward_units": 32, "dropout": 0.0}
     model = PARAMS.model.model_copy(update={**small, "residual_dropout": 0.0, **changes})
     return build_decoder(model, "float32", (2, 2, 4), make_bias())
 
@@ -54,7 +55,7 @@ def run_fit(tmp_path: Path, **changes):
     decoder = make_decoder()
     validation = Validation(make_batches(), make_batches())
     curves = tmp_path / "training.csv"
-    result = fit(decoder, settings, make_batches().repeat(), validation, 2, curves, [], False)
+    result = fit(decoder, settings, make_batches().repeat(), validation, 2, curves, None, False)
     return decoder, result, pd.read_csv(curves)
 
 

@@ -55,6 +55,11 @@ class Sampler(_Decoder):
         super().__init__(model)
         self.temperature = temperature
         self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed_state = ops.convert_to_numpy(self.seed_generator.state.value)
+
+    def reseed(self) -> None:
+        """Draw from the start again."""
+        self.seed_generator.state.assign(self.seed_state)
 
     def call(self, features: Any, training: bool | None = None) -> dict[str, Any]:
         """Caption `[B, height, width, C]`.

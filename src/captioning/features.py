@@ -6,6 +6,7 @@ Legend: `B` images, `C` feature channels.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -33,7 +34,7 @@ def feature_spec(shape: tuple[int, int, int], dtype: str) -> RecordSpec:
 
 
 def write_features(
-    raw: Path | str, folder: Path, extractor: Extractor, dtype: str
+    raw: Path | str, folder: Path, extractor: Extractor, dtype: str, scratch: Path | None = None
 ) -> dict[str, Any]:
     """Extract every image once and write it as a record, in the raw table's order and shards.
 
@@ -42,6 +43,7 @@ def write_features(
         folder: where the shards and their index go.
         extractor: the frozen backbone.
         dtype: `float16` or `float32`, as stored.
+        scratch: where whole shards wait for the others; those found there aren't extracted again.
 
     Returns:
         `extractor`, `weights_sha256`, `grid`, `channels`, `dtype`, `images` for every split,
@@ -60,7 +62,11 @@ def write_features(
                 _records(read_raw(raw, split, shard=k), extractor, progress)
                 for k in range(len(paths))
             ]
-            splits[split] = write_shards(folder, split, spec, shards)
+            resume = scratch is not None
+            splits[split] = write_shards(scratch or folder, split, spec, shards, resume)
+    if scratch is not None:
+        for path in scratch.glob("*.tfrecord"):
+            shutil.move(path, folder / path.name)
     source = {
         "extractor": extractor.name,
         "image_size": extractor.image_size,

@@ -24,6 +24,7 @@ def write_shards(
     split: str,
     spec: RecordSpec,
     shards: Sequence[Iterable[Mapping[str, Any]]],
+    resume: bool = False,
 ) -> list[ShardSummary]:
     """Write one split, shard by shard, each to a temporary name that is renamed when whole.
 
@@ -32,18 +33,38 @@ def write_shards(
         split: part of their names.
         spec: of the records.
         shards: for each shard its examples; consumed one at a time.
+        resume: whether whole shards that an earlier run of the same work left in `folder` are
+            taken as they are; their examples are not consumed.
 
     Returns:
         For each shard `file`, `examples`, `bytes` and `sha256`.
 
     Raises:
-        InputError: an image id occurs twice in the split.
+        InputError: an image id occurs twice in the split, or a shard can't be written.
     """
     summaries, seen = [], set[str]()
     for number, examples in enumerate(shards):
         path = Path(folder) / shard_name(split, number, len(shards), "tfrecord")
-        written = 0
-        with atomic_path(path) as temporary:
+        summary = _whole(path) if resume else None
+        if summary is None:
+            summary = _write_shard(path, split, spec, examples, seen)
+            if resume:
+                write_json(_summary_path(path), summary)
+        summaries.append(summary)
+    return summaries
+
+
+def _write_shard(
+    path: Path,
+    split: str,
+    spec: RecordSpec,
+    examples: Iterable[Mapping[str, Any]],
+    seen: set[str],
+) -> ShardSummary:
+    """Write one shard and read it back; add its image ids to `seen`."""
+    written = 0
+    with atomic_path(path) as temporary:
+        try:
             with tf.io.TFRecordWriter(str(temporary)) as writer:
                 for example in examples:
                     if example["image_id"] in seen:
@@ -54,17 +75,30 @@ def write_shards(
                     seen.add(example["image_id"])
                     writer.write(spec.serialize(example))
                     written += 1
-            # TFRecord checksums are verified on reading only: read what was written.
-            _check_readable(temporary, written)
-        summaries.append(
-            {
-                "file": path.name,
-                "examples": written,
-                "bytes": path.stat().st_size,
-                "sha256": sha256(path),
-            }
-        )
-    return summaries
+        except tf.errors.OpError as error:
+            raise InputError(
+                f"{path} can't be written ({error.message}): see to the disk"
+            ) from None
+        # TFRecord checksums are verified on reading only: read what was written.
+        _check_readable(temporary, written)
+    return {
+        "file": path.name,
+        "examples": written,
+        "bytes": path.stat().st_size,
+        "sha256": sha256(path),
+    }
+
+
+def _whole(path: Path) -> ShardSummary | None:
+    """The summary of a shard that an earlier run finished, if its bytes are still those."""
+    if not (path.is_file() and _summary_path(path).is_file()):
+        return None
+    summary: ShardSummary = read_json(_summary_path(path))
+    return summary if sha256(path) == summary["sha256"] else None
+
+
+def _summary_path(shard: Path) -> Path:
+    return shard.with_suffix(".json")
 
 
 def write_index(

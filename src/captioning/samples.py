@@ -13,7 +13,7 @@ from typing import Any
 import keras
 from numpy.typing import NDArray
 
-from captioning.decoding import make_decoder
+from captioning.decoding import Sampler
 from captioning.files import atomic_path
 from captioning.text import Vocabulary
 
@@ -56,8 +56,7 @@ class SampleCaptions(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Compile one decoder a temperature, once."""
         self.decoders = {
-            temperature: make_decoder(self.model, "sample", temperature=temperature, seed=self.seed)
-            for temperature in TEMPERATURES
+            temperature: Sampler(self.model, temperature, self.seed) for temperature in TEMPERATURES
         }
         self._write()
 
@@ -65,6 +64,9 @@ class SampleCaptions(keras.callbacks.Callback):
         """Caption the images and rewrite the file whole."""
         if len(self.image_ids) == 0:
             return
+        for decoder in self.decoders.values():
+            # The same draws at every report: what differs comes from the model.
+            decoder.reseed()
         captions = {
             temperature: [
                 self.vocabulary.decode(row)

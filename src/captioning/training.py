@@ -1,4 +1,4 @@
-"""Fitting the decoder: optimiser, schedule, early stopping, curves.
+"""Fitting the decoder: optimiser, schedule, early stopping.
 
 Legend: `B` images, `N` captions of an image, `T` tokens.
 """
@@ -8,18 +8,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
-import pandas as pd
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from captioning.files import atomic_path
-from captioning.losses import MaskedCrossEntropy, TokenAccuracy, TokenCrossEntropy
+from captioning.checkpoints import Checkpoint
+from captioning.losses import MaskedCrossEntropy
 from captioning.model import CaptionDecoder
 from captioning.params import ModelParams, TrainParams
+from captioning.reports import CurveWriter, Validation
+from captioning.samples import SampleCaptions
 
 _DIGITS = 6
 
@@ -105,88 +105,6 @@ def make_optimizer(params: TrainParams, steps_per_epoch: int) -> keras.optimizer
     return optimizer
 
 
-class Validation(keras.callbacks.Callback):
-    """Measures cross-entropy and accuracy after every report, on the train split too.
-
-    Both are measured alike, without dropout and with the weights that would be saved, so the
-    curves can be compared; and training doesn't pay for metrics at every step.
-
-    Args:
-        validation: batches of the whole validation split.
-        train: batches of as many train images, always the same.
-    """
-
-    def __init__(self, validation: tf.data.Dataset, train: tf.data.Dataset) -> None:
-        super().__init__()
-        self.datasets = {"": train, "val_": validation}
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Measure the untrained model."""
-        self.judge = _Judge(self.model)
-        self.judge.compile(metrics=[TokenCrossEntropy(), TokenAccuracy()], jit_compile=False)
-        self.untrained = self._measure()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Add `cross_entropy`, `accuracy` and their `val_` twins to the logs."""
-        if logs is not None:
-            logs.update(self._measure())
-
-    def _measure(self) -> dict[str, float]:
-        figures: dict[str, float] = {}
-        for prefix, dataset in self.datasets.items():
-            values = self.judge.evaluate(dataset, verbose=0, return_dict=True)
-            figures |= {
-                prefix + name: float(values[name]) for name in ("cross_entropy", "accuracy")
-            }
-        return figures
-
-
-class _Judge(keras.Model):
-    """The decoder with metrics of its own."""
-
-    def __init__(self, decoder: CaptionDecoder) -> None:
-        super().__init__(name="judge")
-        self.decoder = decoder
-
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
-        return self.decoder(inputs, training=False)
-
-    def compute_loss(self, *_: Any, **__: Any) -> Any:
-        return 0.0
-
-
-class CurveWriter(keras.callbacks.Callback):
-    """Writes the learning curves after every report, so that a run can be watched.
-
-    Args:
-        path: of the CSV, one line a report.
-        steps_per_report, steps_per_epoch: in optimiser steps.
-    """
-
-    def __init__(self, path: Path, steps_per_report: int, steps_per_epoch: int) -> None:
-        super().__init__()
-        self.path = path
-        self.steps_per_report = steps_per_report
-        self.steps_per_epoch = steps_per_epoch
-        self.rows: list[dict[str, float]] = []
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Add a line and rewrite the file whole."""
-        logs = logs or {}
-        step = (epoch + 1) * self.steps_per_report
-        columns = ("loss", "cross_entropy", "accuracy", "val_cross_entropy", "val_accuracy")
-        row = {
-            "report": epoch + 1,
-            "step": step,
-            "epoch": step / self.steps_per_epoch,
-            **{name: float(logs[name]) for name in columns},
-            "learning_rate": float(self.model.optimizer.learning_rate),
-        }
-        self.rows.append({name: round(value, _DIGITS + 2) for name, value in row.items()})
-        with atomic_path(self.path) as temporary:
-            pd.DataFrame(self.rows).to_csv(temporary, index=False, lineterminator="\n")
-
-
 def fit(
     decoder: CaptionDecoder,
     params: TrainParams,
@@ -194,8 +112,9 @@ def fit(
     validation: Validation,
     steps_per_epoch: int,
     curves: Path,
-    callbacks: list[keras.callbacks.Callback],
+    samples: SampleCaptions | None,
     jit_compile: bool,
+    checkpoint: Path | None = None,
 ) -> FitResult:
     """Train until validation stops improving; leave the best weights in the model.
 
@@ -206,8 +125,9 @@ def fit(
         validation: what is measured at every report.
         steps_per_epoch: batches in one pass over the train split.
         curves: the CSV of the learning curves.
-        callbacks: run at every report, with the weights that were validated in the model.
+        samples: run at every report, with the weights that were validated in the model.
         jit_compile: whether XLA compiles the train step.
+        checkpoint: where the state of the run is kept, and from where it goes on.
     """
     steps_per_report = params.report_every or steps_per_epoch
     reports = math.ceil(params.epochs * steps_per_epoch / steps_per_report)
@@ -230,13 +150,18 @@ def fit(
         if params.average_weights is not None
         else []
     )
+    recorders: list[CurveWriter | SampleCaptions] = [writer]
+    if samples is not None:
+        recorders.append(samples)
+    resume = Checkpoint(checkpoint, stopper, recorders)
     decoder.fit(
-        train,
+        train.skip(resume.reports * steps_per_report),
+        initial_epoch=resume.reports,
         epochs=reports,
         steps_per_epoch=steps_per_report,
         shuffle=False,
         # In this order: the averaged weights are in place before the others look at the model.
-        callbacks=[*averaging, validation, stopper, writer, *callbacks],
+        callbacks=[*averaging, validation, stopper, *recorders, resume],
         verbose=2,
     )
     best = (min if mode == "min" else max)(writer.rows, key=lambda row: row[monitor])

@@ -1,0 +1,98 @@
+"""What is measured and written down at every report of a training run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import pandas as pd
+import tensorflow as tf
+
+from captioning.files import atomic_path
+from captioning.losses import TokenAccuracy, TokenCrossEntropy
+from captioning.model import CaptionDecoder
+
+_DIGITS = 8
+
+
+class Validation(keras.callbacks.Callback):
+    """Measures cross-entropy and accuracy after every report, on the train split too.
+
+    Both are measured alike, without dropout and with the weights that would be saved, so the
+    curves can be compared; and training doesn't pay for metrics at every step.
+
+    Args:
+        validation: batches of the whole validation split.
+        train: batches of as many train images, always the same.
+    """
+
+    def __init__(self, validation: tf.data.Dataset, train: tf.data.Dataset) -> None:
+        super().__init__()
+        self.datasets = {"": train, "val_": validation}
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Measure the untrained model."""
+        self.judge = _Judge(self.model)
+        self.judge.compile(metrics=[TokenCrossEntropy(), TokenAccuracy()], jit_compile=False)
+        self.untrained = self._measure()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Add `cross_entropy`, `accuracy` and their `val_` twins to the logs."""
+        if logs is not None:
+            logs.update(self._measure())
+
+    def _measure(self) -> dict[str, float]:
+        figures: dict[str, float] = {}
+        for prefix, dataset in self.datasets.items():
+            values = self.judge.evaluate(dataset, verbose=0, return_dict=True)
+            figures |= {
+                prefix + name: float(values[name]) for name in ("cross_entropy", "accuracy")
+            }
+        return figures
+
+
+class _Judge(keras.Model):
+    """The decoder with metrics of its own."""
+
+    def __init__(self, decoder: CaptionDecoder) -> None:
+        super().__init__(name="judge")
+        self.decoder = decoder
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        return self.decoder(inputs, training=False)
+
+    def compute_loss(self, *_: Any, **__: Any) -> Any:
+        return 0.0
+
+
+class CurveWriter(keras.callbacks.Callback):
+    """Writes the learning curves after every report, so that a run can be watched.
+
+    Args:
+        path: of the CSV, one line a report.
+        steps_per_report, steps_per_epoch: in optimiser steps.
+    """
+
+    def __init__(self, path: Path, steps_per_report: int, steps_per_epoch: int) -> None:
+        super().__init__()
+        self.path = path
+        self.steps_per_report = steps_per_report
+        self.steps_per_epoch = steps_per_epoch
+        self.rows: list[dict[str, float]] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Add a line and rewrite the file whole."""
+        logs = logs or {}
+        step = (epoch + 1) * self.steps_per_report
+        columns = ("loss", "cross_entropy", "accuracy", "val_cross_entropy", "val_accuracy")
+        row = {
+            "report": epoch + 1,
+            "step": step,
+            "epoch": step / self.steps_per_epoch,
+            **{name: float(logs[name]) for name in columns},
+            "learning_rate": float(self.model.optimizer.learning_rate),
+        }
+        self.rows.append({name: round(value, _DIGITS) for name, value in row.items()})
+        with atomic_path(self.path) as temporary:
+            pd.DataFrame(self.rows).to_csv(temporary, index=False, lineterminator="\n")

@@ -1,0 +1,90 @@
+"""A training run that is cut short and resumed ends as one that never was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from test_training import PARAMS, make_batches, make_decoder
+
+from captioning.checkpoints import Checkpoint
+from captioning.reports import Validation
+from captioning.samples import SampleCaptions
+from captioning.text import Vocabulary
+from captioning.training import fit
+
+VOCABULARY = Vocabulary(("[PAD]", "[UNK]", "[START]", "[END]", *"abcdefgh"))
+STEPS = 2
+NO_SAMPLES = ([], np.zeros((0, 2, 2, 4), "float32"), [])
+ONE_SAMPLE = (["x"], np.zeros((1, 2, 2, 4), "float32"), [["a b"]])
+
+
+class CutError(Exception):
+    """Stands for a kill."""
+
+
+class CutValidation(Validation):
+    """Cuts the run short while report `at` is being measured."""
+
+    at = 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch + 1 == self.at:
+            raise CutError
+        super().on_epoch_end(epoch, logs)
+
+
+def run(folder: Path, cut: int = 0, samples_of=NO_SAMPLES, **changes):
+    settings = PARAMS.train.model_copy(
+        update={"epochs": 6, "learning_rate": 0.02, "warmup_epochs": 1.0, **changes}
+    )
+    decoder = make_decoder(dropout=0.2, residual_dropout=0.2)
+    validation = CutValidation(make_batches(), make_batches())
+    validation.at = cut
+    samples = SampleCaptions(folder / "samples.jsonl", *samples_of, VOCABULARY, 1, verbose=False)
+    batches = make_batches(batch=4).shuffle(4, seed=3, reshuffle_each_iteration=True).repeat()
+    curves, checkpoint = folder / "training.csv", folder / "checkpoint.npz"
+    result = fit(decoder, settings, batches, validation, STEPS, curves, samples, False, checkpoint)
+    return decoder.get_weights(), result, curves.read_bytes(), samples.path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"samples_of": ONE_SAMPLE, "epochs": 4},
+        {"average_weights": 0.5},
+        {"learning_rate": 0.5, "patience": 2, "schedule": "constant", "epochs": 12},
+        {"report_every": 3},
+    ],
+    ids=["plain", "averaged weights", "early stopping", "reports between epochs"],
+)
+def test_a_resumed_run_ends_as_one_that_was_never_cut(tmp_path, changes):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    wanted = run(whole, **changes)
+    for report in (2, 4):
+        if report <= wanted[1].reports:
+            with pytest.raises(CutError):
+                run(cut, cut=report, **changes)
+    found = run(cut, **changes)
+    for one, other in zip(wanted[0], found[0], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert found[1:] == wanted[1:]
+
+
+def test_finished_reports_are_not_trained_again(tmp_path):
+    with pytest.raises(CutError):
+        run(tmp_path, cut=4)
+    stopper = keras.callbacks.EarlyStopping()
+    assert Checkpoint(tmp_path / "checkpoint.npz", stopper, []).reports == 3
+
+
+def test_a_half_written_checkpoint_is_not_taken_for_a_whole_one(tmp_path):
+    with pytest.raises(CutError):
+        run(tmp_path, cut=3)
+    whole = (tmp_path / "checkpoint.npz").read_bytes()
+    (tmp_path / ".checkpoint.partial.npz").write_bytes(whole[: len(whole) // 2])
+    stopper = keras.callbacks.EarlyStopping()
+    assert Checkpoint(tmp_path / "checkpoint.npz", stopper, []).reports == 2
+    assert run(tmp_path)[1].reports == 6
