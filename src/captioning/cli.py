@@ -1,4 +1,4 @@
-"""The `captioning` command: caption one's own pictures with the trained model.
+"""The `captioning` command: caption one's own pictures, compare experiments, check limits.
 
 TensorFlow is imported only when there is something to caption.
 """
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from captioning.errors import InputError
+from captioning.experiment_commands import add_compare, add_gate
 
 if TYPE_CHECKING:
     from captioning.captioner import Captioner
@@ -61,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     caption.add_argument("--json", action="store_true", help="one JSON object a line")
     caption.set_defaults(run=_caption)
+    add_compare(commands)
+    add_gate(commands)
     return parser
 
 

@@ -7,7 +7,7 @@ before a stage does any work.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
@@ -27,6 +27,9 @@ class Section(BaseModel):
     """Base of all sections: no unknown key, no silent conversion, no change after loading."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+SectionT = TypeVar("SectionT", bound=Section)
 
 
 class ScenesParams(Section):
@@ -163,22 +166,42 @@ def load_params(path: Path | str = "params.yaml") -> Params:
     """Read and check a params file.
 
     Raises:
+        InputError: as `load_section`.
+    """
+    return load_section(path, Params)
+
+
+def load_section(path: Path | str, schema: type[SectionT]) -> SectionT:
+    """Read a YAML file and check it against a schema.
+
+    Raises:
         InputError: the file is missing or no YAML mapping, or any key is unknown, missing, of a
             wrong type or impossible. Every problem is listed, by the key's full name.
     """
     try:
-        # The loader DVC reads params.yaml with (YAML 1.2: 6e-4 is a number), so both see the same.
-        values = YAML(typ="safe", pure=True).load(Path(path).read_text(encoding="utf-8"))
+        content = Path(path).read_bytes()
     except FileNotFoundError:
         raise InputError(f"{path} is missing: run from the repository's root") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid YAML: {error}") from None
-    if not isinstance(values, dict):
-        raise InputError(f"{path} must hold a mapping of sections")
     try:
-        return Params.model_validate(values)
+        return schema.model_validate(parse_mapping(content, str(path)))
     except ValidationError as error:
         raise InputError(_readable(path, error)) from None
+
+
+def parse_mapping(content: bytes, name: str) -> dict[str, Any]:
+    """Parse YAML in UTF-8; `name` is what to call it in errors.
+
+    Raises:
+        InputError: it is no YAML mapping.
+    """
+    try:
+        # The loader DVC reads params.yaml with (YAML 1.2: 6e-4 is a number), so both see the same.
+        values = YAML(typ="safe", pure=True).load(content.decode("utf-8"))
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{name} is not valid YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{name} must hold a mapping of sections")
+    return values
 
 
 def _readable(path: Path | str, error: ValidationError) -> str:

@@ -50,15 +50,24 @@ def read_predictions(path: Path | str) -> list[Prediction]:
     Raises:
         InputError: the file is missing, or a line is no prediction or repeats an image; names it.
     """
-    rows: list[Prediction] = []
-    seen: dict[str, int] = {}
     try:
         text = Path(path).read_bytes()
     except FileNotFoundError:
         raise InputError(f"{path} is missing: run `dvc repro evaluate`") from None
+    return parse_predictions(text, str(path))
+
+
+def parse_predictions(text: bytes, name: str) -> list[Prediction]:
+    """Parse what `write_predictions` wrote; `name` is what to call it in errors.
+
+    Raises:
+        InputError: a line is no prediction or repeats an image; names it.
+    """
+    rows: list[Prediction] = []
+    seen: dict[str, int] = {}
     # By b"\n" alone: captions may hold other line separators.
     for number, line in enumerate(text.removesuffix(b"\n").split(b"\n") if text else [], start=1):
-        place = f"{path} line {number}"
+        place = f"{name} line {number}"
         row = _prediction(place, line)
         if row.image_id in seen:
             raise InputError(
