@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint format lock clean
+.PHONY: help setup repro seeds test chaos lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -24,8 +24,15 @@ $(STAMP): requirements.lock pyproject.toml
 repro: $(STAMP) ## run the pipeline on the dataset that params.yaml names
 	$(BIN)/dvc repro
 
+seeds: $(STAMP) ## train three seeds as the experiments seed-1, seed-2, seed-3
+	$(BIN)/dvc exp run --queue --name seed -S 'train.seed=1,2,3'
+	$(BIN)/dvc exp run --run-all
+
 test: $(STAMP) ## run the tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+chaos: $(STAMP) ## kill stages 60 times and prove that the results stay the same
+	$(BIN)/python tests/chaos.py
 
 lint: $(STAMP) ## check style and types
 	$(BIN)/ruff check .

@@ -3,86 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from imports import ROOT
 from PIL import Image
-
-SMALL = {
-    "datasets.scenes.train_images": 24,
-    "datasets.scenes.validation_images": 8,
-    "datasets.scenes.test_images": 8,
-    "datasets.scenes.image_size": 64,
-    "features.image_size": 64,
-    "vocabulary.min_count": 1,
-    "model.layers": 1,
-    "model.units": 16,
-    "model.heads": 2,
-    "model.feed_forward_units": 32,
-    "model.max_length": 20,
-    "train.batch_images": 8,
-    "train.epochs": 1,
-    "train.sample_images": 1,
-    "evaluate.bootstrap_samples": 100,
-    "evaluate.sample_images": 2,
-}
+from small_repository import dvc, make_repository, run
 
 pytestmark = pytest.mark.slow
-
-
-def run(folder: Path, *command: str, ok: bool = True) -> str:
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        "GIT_AUTHOR_NAME": "t",
-        "GIT_AUTHOR_EMAIL": "t@example.org",
-        "GIT_COMMITTER_NAME": "t",
-        "GIT_COMMITTER_EMAIL": "t@example.org",
-    }
-    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    output = result.stdout + result.stderr
-    assert (result.returncode == 0) == ok, output
-    return output
-
-
-def dvc(folder: Path, *arguments: str, ok: bool = True) -> str:
-    return run(folder, sys.executable, "-m", "dvc", *arguments, ok=ok)
 
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory) -> Path:
     """A clone with small params, reproduced once."""
-    folder = tmp_path_factory.mktemp("repository")
-    for name in (
-        "src",
-        "stages",
-        ".dvc/config",
-        ".dvcignore",
-        ".gitignore",
-        "dvc.yaml",
-        "params.yaml",
-    ):
-        source, target = ROOT / name, folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(
-                source, target, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
-            )
-        elif source.exists():
-            shutil.copy(source, target)
-    run(folder, "git", "init", "-q")
+    folder = make_repository(tmp_path_factory.mktemp("repository"))
+    dvc(folder, "repro")
     run(folder, "git", "add", "-A")
-    run(folder, "git", "commit", "-qm", "start")
-    changes = [part for key, value in SMALL.items() for part in ("-S", f"{key}={value}")]
-    dvc(folder, "exp", "run", *changes)
-    run(folder, "git", "add", "-A")
-    run(folder, "git", "commit", "-qm", "small")
+    run(folder, "git", "commit", "-qm", "reproduced")
     return folder
 
 

@@ -11,7 +11,9 @@ import pytest
 from imports import ROOT
 
 STAGES = sorted(path.name for path in (ROOT / "stages").glob("[!_]*.py"))
-TARGETS = ("help", "setup", "repro", "test", "lint", "format", "lock", "clean")
+TARGETS = (
+    "help", "setup", "repro", "seeds", "test", "chaos", "lint", "format", "lock", "clean"
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("stage", STAGES)
