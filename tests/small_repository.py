@@ -44,14 +44,14 @@ ENVIRONMENT = {
 PROJECT = ("src", "stages", ".dvc/config", ".dvcignore", ".gitignore", "dvc.yaml", "params.yaml")
 
 
-def run(folder: Path, *command: str, ok: bool = True) -> str:
-    """Run a command; return what it printed."""
+def run(folder: Path, *command: str, ok: bool = True, errors: bool = True) -> str:
+    """Run a command; return what it printed, on standard error too unless not `errors`."""
     result = subprocess.run(
         command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False
     )
     output = result.stdout + result.stderr
     assert (result.returncode == 0) == ok, output
-    return output
+    return output if errors else result.stdout
 
 
 def dvc(folder: Path, *arguments: str, ok: bool = True) -> str:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
+from imports import ROOT
 from PIL import Image
-from small_repository import dvc, make_repository, run
+from small_repository import DATASET, dvc, make_repository, run, set_params
+from test_pipeline import STAGES, leaves, load
 
 pytestmark = pytest.mark.slow
 
@@ -86,3 +90,93 @@ def test_impossible_params_stop_before_any_work(repository):
     params.write_text(good)
     assert "train.batch_images" in output and "greater than or equal to 1" in output
     assert "Traceback" not in output
+    # DVC clears a stage's outputs before it starts: they come back from the cache.
+    dvc(repository, "checkout")
+    assert "up to date" in dvc(repository, "status")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_reads_exactly_the_params_that_it_declares(repository, tmp_path, stage):
+    copy = tmp_path / "repository"
+    shutil.copytree(repository, copy, ignore=shutil.ignore_patterns(".dvc", ".git"))
+    watched = str(ROOT / "tests/watched_stage.py")
+    read = json.loads(run(copy, sys.executable, watched, stage, errors=False).splitlines()[-1])
+    declared = [name.replace("${dataset}", DATASET) for name in STAGES[stage]["params"]]
+    undeclared = [key for key in read if not is_in(key, declared)]
+    assert not undeclared, f"{stage} reads what dvc.yaml does not list"
+    leaves_declared = [key for key in leaves(load("params.yaml")) if is_in(key, declared)]
+    assert set(read) == set(leaves_declared), f"{stage} lists in dvc.yaml what it does not read"
+
+
+def is_in(key: str, declared: list[str]) -> bool:
+    return any(key == name or key.startswith(f"{name}.") for name in declared)
+
+
+def test_going_back_to_earlier_params_runs_nothing(repository):
+    lock = (repository / "dvc.lock").read_bytes()
+    set_params(repository, {"evaluate.beam_width": 2})
+    assert "Running stage 'evaluate'" in dvc(repository, "repro")
+    set_params(repository, {"evaluate.beam_width": 3})
+    output = dvc(repository, "repro")
+    assert "Stage 'evaluate' is cached - skipping run" in output
+    assert "Running stage" not in output
+    assert (repository / "dvc.lock").read_bytes() == lock
+
+
+def test_what_was_pushed_can_be_cloned_pulled_and_used(repository, tmp_path):
+    remote, clone = tmp_path / "remote", tmp_path / "clone"
+    dvc(repository, "remote", "add", "--local", "--default", "--force", "far", str(remote))
+    dvc(repository, "push", "--quiet")
+    run(tmp_path, "git", "clone", "-q", str(repository), str(clone))
+    dvc(clone, "remote", "add", "--local", "--default", "far", str(remote))
+    assert "Running stage" not in dvc(clone, "repro", "--dry", "--allow-missing")
+    assert "Running stage" not in dvc(clone, "repro", "--pull")
+    assert "up to date" in dvc(clone, "status")
+    picture = str(next((clone / "metrics/captions").glob("*.png")))
+    caption = run(clone, str(Path(sys.executable).with_name("captioning")), "caption", picture)
+    assert f"{picture}: " in caption
+    dvc(tmp_path, "artifacts", "get", str(clone), "captioner", "-o", "fetched")
+    fetched = {path.name for path in (tmp_path / "fetched").iterdir()}
+    assert fetched == {"decoder.keras", "vocabulary.txt", "captioner.json"}
+
+
+@pytest.mark.parametrize("link", ["hardlink", "symlink"])
+def test_all_stages_work_on_linked_outputs(repository, tmp_path, link):
+    clone = tmp_path / "clone"
+    run(tmp_path, "git", "clone", "-q", str(repository), str(clone))
+    dvc(clone, "config", "--local", "cache.dir", str(repository / ".dvc/cache"))
+    dvc(clone, "config", "--local", "cache.type", link)
+    dvc(clone, "checkout")
+    linked = next((clone / "data/raw").glob("*.parquet"))
+    assert linked.is_symlink() if link == "symlink" else linked.stat().st_nlink > 1
+    assert dvc(clone, "repro", "--force").count("Running stage") == len(STAGES)
+    assert (clone / "dvc.lock").read_bytes() == (repository / "dvc.lock").read_bytes()
+
+
+def test_a_grid_of_experiments_runs_from_the_queue(repository, tmp_path):
+    clone = tmp_path / "clone"
+    run(tmp_path, "git", "clone", "-q", str(repository), str(clone))
+    dvc(clone, "config", "--local", "cache.dir", str(repository / ".dvc/cache"))
+    dvc(clone, "checkout")
+    grid = ("-S", "evaluate.beam_width=1,2", "-S", "evaluate.length_penalty=0.0,0.5")
+    dvc(clone, "exp", "run", "--queue", "--name", "grid", *grid)
+    dvc(clone, "exp", "run", "--run-all", "--jobs", "2")
+    names = [f"grid-{number}" for number in range(1, 5)]
+    assert sorted(dvc(clone, "exp", "list", "--name-only").split()) == names
+    assert "evaluate.beam_width" in dvc(clone, "exp", "show", "--csv")
+    assert "evaluate.beam_width" in dvc(clone, "exp", "diff", "HEAD", "grid-1")
+    dvc(clone, "exp", "branch", "grid-2", "kept")
+    assert "kept" in run(clone, "git", "branch", "--list", "kept")
+    dvc(clone, "exp", "apply", "grid-3")
+    assert "up to date" in dvc(clone, "status")
+    run(tmp_path, "git", "init", "-q", "--bare", "shared.git")
+    run(clone, "git", "remote", "add", "shared", str(tmp_path / "shared.git"))
+    run(clone, "git", "push", "-q", "shared", "HEAD")
+    dvc(clone, "exp", "push", "--no-cache", "shared", "grid-4")
+    assert "grid-4" in dvc(clone, "exp", "list", "--name-only", "shared")
+
+
+def test_an_experiment_in_a_temporary_folder_needs_nothing_that_git_does_not_know(repository):
+    output = dvc(repository, "exp", "run", "--temp", "-n", "apart", "-S", "evaluate.beam_width=4")
+    assert "Running stage 'evaluate'" in output and "Running stage 'train'" not in output
+    assert "apart" in dvc(repository, "exp", "list", "--name-only")
