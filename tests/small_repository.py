@@ -44,10 +44,17 @@ ENVIRONMENT = {
 PROJECT = ("src", "stages", ".dvc/config", ".dvcignore", ".gitignore", "dvc.yaml", "params.yaml")
 
 
-def run(folder: Path, *command: str, ok: bool = True, errors: bool = True) -> str:
+def run(
+    folder: Path, *command: str, ok: bool = True, errors: bool = True, **environment: str
+) -> str:
     """Run a command; return what it printed, on standard error too unless not `errors`."""
     result = subprocess.run(
-        command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False
+        command,
+        cwd=folder,
+        env={**ENVIRONMENT, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     output = result.stdout + result.stderr
     assert (result.returncode == 0) == ok, output

@@ -82,6 +82,21 @@ def test_forcing_train_again_gives_the_same_bytes(repository):
     assert (repository / "dvc.lock").read_bytes() == before
 
 
+@pytest.mark.parametrize("cores", [1, 2])
+def test_another_user_folder_and_number_of_cores_give_the_same_bytes(repository, tmp_path, cores):
+    clone = tmp_path / "another folder"
+    run(tmp_path, "git", "clone", "-q", str(repository), str(clone))
+    code = (
+        "import os, sys; os.umask(0o077); "
+        f"os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:{cores}]); "
+        "os.execv(sys.executable, [sys.executable, '-m', 'dvc', 'repro', '--force'])"
+    )
+    other = {"LC_ALL": "C", "TZ": "Asia/Tokyo", "PYTHONHASHSEED": "7", "COLUMNS": "40"}
+    output = run(clone, sys.executable, "-c", code, **other)
+    assert output.count("Running stage") == len(STAGES)
+    assert (clone / "dvc.lock").read_bytes() == (repository / "dvc.lock").read_bytes()
+
+
 def test_impossible_params_stop_before_any_work(repository):
     params = repository / "params.yaml"
     good = params.read_text()
@@ -90,8 +105,9 @@ def test_impossible_params_stop_before_any_work(repository):
     params.write_text(good)
     assert "train.batch_images" in output and "greater than or equal to 1" in output
     assert "Traceback" not in output
-    # DVC clears a stage's outputs before it starts: they come back from the cache.
+    # DVC clears a stage's outputs before it starts: they come back from the cache and from Git.
     dvc(repository, "checkout")
+    run(repository, "git", "checkout", "-q", "metrics")
     assert "up to date" in dvc(repository, "status")
 
 
@@ -128,13 +144,15 @@ def test_what_was_pushed_can_be_cloned_pulled_and_used(repository, tmp_path):
     dvc(repository, "remote", "add", "--local", "--default", "--force", "far", str(remote))
     dvc(repository, "push", "--quiet")
     run(tmp_path, "git", "clone", "-q", str(repository), str(clone))
-    dvc(clone, "remote", "add", "--local", "--default", "far", str(remote))
+    dvc(clone, "remote", "add", "--default", "far", str(remote))
     assert "Running stage" not in dvc(clone, "repro", "--dry", "--allow-missing")
     assert "Running stage" not in dvc(clone, "repro", "--pull")
     assert "up to date" in dvc(clone, "status")
     picture = str(next((clone / "metrics/captions").glob("*.png")))
     caption = run(clone, str(Path(sys.executable).with_name("captioning")), "caption", picture)
     assert f"{picture}: " in caption
+    run(clone, "git", "commit", "-qam", "remote")
+    run(clone, "git", "tag", "-a", "captioner@v1.0.0", "-m", "first")
     dvc(tmp_path, "artifacts", "get", str(clone), "captioner", "-o", "fetched")
     fetched = {path.name for path in (tmp_path / "fetched").iterdir()}
     assert fetched == {"decoder.keras", "vocabulary.txt", "captioner.json"}
