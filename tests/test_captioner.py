@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import keras
@@ -153,3 +156,22 @@ def test_help_does_not_import_tensorflow():
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert "caption" in result.stdout
+
+
+@pytest.fixture
+def site(pictures):
+    """The URL of a web server on the folder of pictures."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(pictures))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_command_captions_urls_and_names_those_that_fail(model_folder, site, capsys):
+    urls = [f"{site}/one.png", f"{site}/missing.png"]
+    status = main(["caption", *urls, "--model", str(model_folder), "--json"])
+    captured = capsys.readouterr()
+    assert status == 1
+    assert json.loads(captured.out)["image"] == urls[0]
+    assert "missing.png: can't be read (404" in captured.err
