@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from experiments import make_repository
+from imports import ROOT
 
 from captioning import significance
+
+# The folder of a script is on the path when it is run; here scripts are called from tests.
+sys.path.append(str(ROOT / "stages"))
 
 
 @pytest.fixture(scope="session")
