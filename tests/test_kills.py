@@ -13,4 +13,4 @@ def test_twenty_kills_change_no_byte(tmp_path):
     kills = torment(tmp_path, 20, random.Random(7))
     assert len(kills) == 20
     assert {kill.stage for kill in kills} == set(STAGES)
-    assert any(kill.writing for kill in kills if kill.stage == "train")
+    assert any(kill.writing for kill in kills)
