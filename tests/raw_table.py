@@ -1,4 +1,4 @@
-"""Small raw tables of captions for the tests of stages that never look at the images."""
+"""Small raw tables: of captions alone for what never looks at the images, and of scenes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from imports import ROOT
 
+from captioning.datasets.base import Rejections
+from captioning.datasets.scenes import Scenes
+from captioning.params import load_params
+from captioning.raw import write_raw
 from captioning.shards import SPLITS, shard_name
 
 SCHEMA = pa.schema(
@@ -40,3 +45,11 @@ def write_raw_table(
         for shard in range(shards):
             table = pa.Table.from_pylist(rows[shard::shards], SCHEMA)
             pq.write_table(table, folder / shard_name(split, shard, shards, "parquet"))
+
+
+def write_scenes(folder: Path, shards: int, side: int, **images: int) -> Path:
+    """Write scenes of `side` pixels; `train_images=2, …` of each split. Return the folder."""
+    params = load_params(ROOT / "params.yaml").datasets.scenes
+    dataset = Scenes(params.model_copy(update={**images, "image_size": side}))
+    write_raw(dataset, folder, shards, Rejections())
+    return folder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import threading
 from functools import partial
@@ -13,7 +12,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from imports import ROOT
 from PIL import Image
+from small_repository import run
 
 from captioning.captioner import Captioner
 from captioning.cli import main
@@ -153,9 +154,7 @@ def test_help_does_not_import_tensorflow():
         "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
         "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    assert "caption" in result.stdout
+    assert "caption" in run(ROOT, sys.executable, "-c", code, errors=False)
 
 
 @pytest.fixture

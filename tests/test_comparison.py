@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from imports import ROOT
+from small_repository import run
 
 from captioning.cli import main
 from captioning.errors import InputError
@@ -246,5 +248,4 @@ def test_comparing_imports_no_tensorflow():
         "import captioning.comparison_report\n"
         "assert not {'tensorflow', 'keras'} & set(sys.modules)"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
+    run(ROOT, sys.executable, "-c", code)

@@ -7,17 +7,15 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from raw_table import write_scenes
 
 from captioning.captioner import Captioner
-from captioning.datasets.base import Rejections
-from captioning.datasets.scenes import Scenes
 from captioning.decoding import make_decoder
 from captioning.errors import InputError
 from captioning.evaluation import caption_split
 from captioning.features import feature_spec
 from captioning.model import CaptionDecoder
-from captioning.params import load_params
-from captioning.raw import read_raw, write_raw
+from captioning.raw import read_raw
 from captioning.record_folder import RecordFolder, write_index, write_shards
 from captioning.shards import SPLITS
 from captioning.text import Vocabulary, output_bias
@@ -25,15 +23,12 @@ from captioning.text import Vocabulary, output_bias
 MAP = (2, 2, 4)
 SHARDS = 2
 SOURCE = {"extractor": "none", "image_size": 64, "weights_sha256": "0" * 64}
-SCENES = load_params(Path(__file__).parent.parent / "params.yaml").datasets.scenes
 
 
 @pytest.fixture
 def raw(tmp_path) -> Path:
     counts = {"train_images": 2, "validation_images": 2, "test_images": 7}
-    dataset = Scenes(SCENES.model_copy(update={**counts, "image_size": 64}))
-    write_raw(dataset, tmp_path / "raw", SHARDS, Rejections())
-    return tmp_path / "raw"
+    return write_scenes(tmp_path / "raw", SHARDS, 64, **counts)
 
 
 def write_features(raw: Path, reverse: bool = False) -> RecordFolder:

@@ -8,18 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from raw_table import write_scenes
 
-from captioning.datasets.base import Rejections
-from captioning.datasets.scenes import Scenes
 from captioning.errors import InputError
 from captioning.features import extract, write_features
 from captioning.images import load_pixels
-from captioning.params import load_params
-from captioning.raw import read_raw, write_raw
+from captioning.raw import read_raw
 from captioning.record_folder import RecordFolder
 
 SIZE = 64
-SCENES = load_params(Path(__file__).parent.parent / "params.yaml").datasets.scenes
 
 
 class MeanColour:
@@ -43,9 +40,7 @@ class MeanColour:
 def raw(tmp_path) -> Path:
     """40 train images in 3 shards, 5 of the other splits."""
     counts = {"train_images": 40, "validation_images": 5, "test_images": 5}
-    dataset = Scenes(SCENES.model_copy(update={**counts, "image_size": SIZE}))
-    write_raw(dataset, tmp_path / "raw", 3, Rejections())
-    return tmp_path / "raw"
+    return write_scenes(tmp_path / "raw", 3, SIZE, **counts)
 
 
 def test_every_image_is_extracted_once_in_the_order_and_shards_of_the_raw_table(raw, tmp_path):

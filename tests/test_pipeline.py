@@ -10,6 +10,7 @@ from imports import ROOT, project_files
 from ruamel.yaml import YAML
 
 from captioning.params import Params, load_params
+from captioning.revisions import flatten
 
 
 def load(name: str):
@@ -62,32 +63,38 @@ def documented_keys() -> dict[str, list[str]]:
     return table
 
 
-def leaves(values: object, prefix: str = "") -> list[str]:
-    if not isinstance(values, dict):
-        return [prefix.removesuffix(".")]
-    return [leaf for key, value in values.items() for leaf in leaves(value, f"{prefix}{key}.")]
-
-
 def test_the_readme_names_every_setting_with_the_stages_it_re_runs():
     table = documented_keys()
-    assert sorted(table) == sorted(leaves(load("params.yaml")))
+    assert sorted(table) == sorted(flatten(load("params.yaml")))
     for key, re_run in table.items():
         assert re_run == affected_by(key), key
 
 
 def affected_by(key: str) -> list[str]:
     """The stages that read `key`, by dvc.yaml, and those that stand on their outputs."""
-    affected: list[str] = []
-    for name, stage in STAGES.items():
-        read = [
-            param.replace("${dataset}", key.split(".")[1] if "." in key else "")
-            for param in stage["params"]
+    dataset = key.split(".")[1] if "." in key else ""
+    return with_dependents(
+        [
+            name
+            for name, stage in STAGES.items()
+            if is_in(key, [param.replace("${dataset}", dataset) for param in stage["params"]])
         ]
-        reads = any(key == param or key.startswith(f"{param}.") for param in read)
-        outs = {out for other in affected for out in STAGES[other]["outs"]}
-        if reads or outs & set(stage["deps"]):
-            affected.append(name)
-    return affected
+    )
+
+
+def is_in(key: str, declared: list[str]) -> bool:
+    """Whether a setting is one of these keys, or in one of these sections."""
+    return any(key == name or key.startswith(f"{name}.") for name in declared)
+
+
+def with_dependents(stages: list[str]) -> list[str]:
+    """These stages and those that read, directly or not, what they write; as in dvc.yaml."""
+    found: list[str] = []
+    for name, stage in STAGES.items():
+        outs = {out for other in found for out in STAGES[other]["outs"]}
+        if name in stages or outs & set(stage["deps"]):
+            found.append(name)
+    return found
 
 
 def test_every_key_of_params_yaml_has_a_comment():

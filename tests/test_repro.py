@@ -11,7 +11,9 @@ import pytest
 from imports import ROOT
 from PIL import Image
 from small_repository import DATASET, dvc, make_repository, run, set_params
-from test_pipeline import STAGES, leaves, load
+from test_pipeline import STAGES, is_in, load
+
+from captioning.revisions import flatten
 
 pytestmark = pytest.mark.slow
 
@@ -120,12 +122,8 @@ def test_a_stage_reads_exactly_the_params_that_it_declares(repository, tmp_path,
     declared = [name.replace("${dataset}", DATASET) for name in STAGES[stage]["params"]]
     undeclared = [key for key in read if not is_in(key, declared)]
     assert not undeclared, f"{stage} reads what dvc.yaml does not list"
-    leaves_declared = [key for key in leaves(load("params.yaml")) if is_in(key, declared)]
+    leaves_declared = [key for key in flatten(load("params.yaml")) if is_in(key, declared)]
     assert set(read) == set(leaves_declared), f"{stage} lists in dvc.yaml what it does not read"
-
-
-def is_in(key: str, declared: list[str]) -> bool:
-    return any(key == name or key.startswith(f"{name}.") for name in declared)
 
 
 def test_going_back_to_earlier_params_runs_nothing(repository):

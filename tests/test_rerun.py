@@ -11,9 +11,11 @@ from dvc.repo import Repo
 from imports import ROOT, project_files
 from ruamel.yaml import YAML
 from small_repository import DATASET, finished_repository, set_params
-from test_pipeline import STAGES, documented_keys, leaves
+from test_pipeline import STAGES, documented_keys, load, with_dependents
 
-KEYS = leaves(YAML(typ="safe").load(ROOT / "params.yaml"))
+from captioning.revisions import flatten
+
+KEYS = list(flatten(load("params.yaml")))
 SOURCES = sorted(
     path.relative_to(ROOT).as_posix()
     for folder in ("src/captioning", "stages")
@@ -62,9 +64,7 @@ def params(repository) -> Iterator[Path]:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_setting_re_runs_what_the_readme_says(repository, params, key):
-    value = YAML(typ="safe").load(params)
-    for part in key.split("."):
-        value = value[part]
+    value = flatten(YAML(typ="safe").load(params))[key]
     set_params(repository, {key: "flickr8k" if key == "dataset" else another(value)})
     chosen = not key.startswith("datasets.") or key.startswith(f"datasets.{DATASET}.")
     assert would_run(repository) == (documented_keys()[key] if chosen else [])
@@ -80,12 +80,4 @@ def test_a_source_file_re_runs_the_stages_that_import_it(repository, source):
         found = would_run(repository)
     finally:
         path.write_bytes(before)
-    wanted = [name for name in STAGES if name in importing or depends_on(name, importing)]
-    assert found == wanted
-
-
-def depends_on(name: str, others: list[str]) -> bool:
-    """Whether a stage reads, directly or not, what one of the others writes."""
-    read = set(STAGES[name]["deps"])
-    above = [other for other, stage in STAGES.items() if set(stage["outs"]) & read]
-    return any(other in others or depends_on(other, others) for other in above)
+    assert found == with_dependents(importing)

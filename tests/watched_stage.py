@@ -38,10 +38,6 @@ class Watched:
                 value.model_dump()
         return self._section.model_dump(include=include)
 
-    def model_copy(self, **changes: Any) -> Any:
-        self.model_dump()
-        return self._section.model_copy(**changes)
-
 
 if __name__ == "__main__":
     script = f"stages/{sys.argv[1]}.py"
