@@ -42,7 +42,7 @@ def train(params: Params) -> None:
     if tokens.extra["vocabulary_sha256"] != vocabulary.sha256:
         raise InputError("data/tokens was written with another vocabulary: run `dvc repro tokens`")
     bias = np.load("data/vocabulary/output_bias.npy")
-    gpu = use_device(settings.seed)
+    gpu = use_device(settings.seed, settings.threads)
     decoder = build_decoder(params.model, settings.precision, feature_shape(features), bias)
     batches = training_batches(
         features, tokens, "train", settings.batch_images, settings.captions_per_image, settings.seed

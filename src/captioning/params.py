@@ -132,6 +132,7 @@ class TrainParams(Section):
     label_smoothing: Share
     average_weights: Share | None
     precision: Literal["float32", "bfloat16"]
+    threads: Annotated[int, Field(ge=1, le=1024)] | None
     seed: Seed
     sample_images: Annotated[int, Field(ge=0, le=64)]
 
