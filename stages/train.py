@@ -8,23 +8,13 @@ import _environment  # noqa: F401
 import numpy as np
 import pyarrow.parquet as pq
 
-from captioning.batches import (
-    evaluation_batches,
-    feature_shape,
-    first_examples,
-    training_batches,
-)
-from captioning.captioner import Captioner
 from captioning.errors import InputError
 from captioning.files import fresh_folder, write_json
 from captioning.params import Params
-from captioning.record_folder import INDEX, RecordFolder
-from captioning.reports import Validation
-from captioning.samples import SampleCaptions
 from captioning.scratch import scratch_folder
+from captioning.shards import INDEX
 from captioning.stage import stage_main
 from captioning.text import Vocabulary, marginal_entropy, uniform_entropy
-from captioning.training import build_decoder, fit, use_device
 
 INPUTS = (
     f"data/features/{INDEX}",
@@ -36,6 +26,21 @@ INPUTS = (
 
 def train(params: Params) -> None:
     """Run the stage."""
+    # Imported here: what is wrong with the params is said without waiting for TensorFlow.
+    from captioning.batches import (
+        evaluation_batches,
+        feature_shape,
+        first_examples,
+        training_batches,
+    )
+    from captioning.captioner import Captioner
+    from captioning.device import use_device
+    from captioning.model.build import build_decoder
+    from captioning.record_folder import RecordFolder
+    from captioning.reports import Validation
+    from captioning.samples import SampleCaptions
+    from captioning.training import fit
+
     settings = params.train
     features, tokens = RecordFolder.open("data/features"), RecordFolder.open("data/tokens")
     vocabulary = Vocabulary.load("data/vocabulary/vocabulary.txt")
