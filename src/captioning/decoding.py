@@ -25,8 +25,9 @@ class _Decoder(keras.Model):
     def __init__(self, model: CaptionDecoder, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.model = model
-        # Compiling by XLA pays on an accelerator; on a CPU it costs more than it gives.
-        self.compile(jit_compile=False)
+        # TensorFlow has its graph; compiling that by XLA costs more than it gives on a CPU. JAX
+        # without it would run operation by operation.
+        self.compile(jit_compile=keras.backend.backend() == "jax")
 
     def _log_probabilities(self, logits: Any) -> Any:
         """Log-probabilities float32 `[B, N, V]`; banned tokens never win."""
