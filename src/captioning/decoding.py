@@ -73,6 +73,7 @@ class Sampler(_Decoder):
         rows = ops.shape(features)[0]
         tokens = ops.full((rows, 1), START, dtype="int32")
         sequence = ops.pad(tokens, ((0, 0), (0, self._last_position())), constant_values=PAD)
+        draws = self._draws(rows)
         state = (
             ops.convert_to_tensor(0),
             tokens,
@@ -89,7 +90,8 @@ class Sampler(_Decoder):
             logits, cache = self.model.step(tokens, position, image, cache)
             log_p = self._log_probabilities(logits)
             finished = ops.logical_or(tokens == END, tokens == PAD)
-            chosen = ops.where(finished, PAD, self._choose(log_p))
+            draw = None if draws is None else ops.take(draws, position, axis=1)
+            chosen = ops.where(finished, PAD, self._choose(log_p, draw))
             gained = ops.take_along_axis(log_p, chosen[:, :, None], axis=-1)[:, :, 0]
             total = total + ops.where(finished, 0.0, gained)
             sequence = ops.slice_update(sequence, (0, position + 1), chosen)
@@ -98,13 +100,23 @@ class Sampler(_Decoder):
         _, _, sequence, total, _ = ops.while_loop(unfinished, advance, state)
         return {"tokens": sequence, "log_probability": total[:, 0]}
 
-    def _choose(self, log_p: Any) -> Any:
-        """Token ids int32 `[B, 1]` from log-probabilities `[B, 1, V]`."""
+    def _draws(self, rows: Any) -> Any:
+        """A number from 0 to 1 for every token, float32 `[B, T-1]`; None where nothing is drawn.
+
+        Drawn before the loop: a generator's state can't change inside of JAX's.
+        """
+        if self.temperature == 0:
+            return None
+        return keras.random.uniform((rows, self._last_position()), seed=self.seed_generator)
+
+    def _choose(self, log_p: Any, draw: Any) -> Any:
+        """Token ids int32 `[B, 1]` from log-probabilities `[B, 1, V]` and draws `[B]`."""
         if self.temperature == 0:
             return ops.cast(ops.argmax(log_p, axis=-1), "int32")
-        return keras.random.categorical(
-            log_p[:, 0] / self.temperature, 1, dtype="int32", seed=self.seed_generator
-        )
+        # The first token at which the cumulative probability exceeds the draw.
+        cumulative = ops.cumsum(ops.softmax(log_p / self.temperature, axis=-1), axis=-1)
+        below = cumulative <= draw[:, None, None] * cumulative[:, :, -1:]
+        return ops.sum(ops.cast(below, "int32"), axis=-1)
 
 
 class BeamSearch(_Decoder):
