@@ -6,6 +6,7 @@ import _environment  # noqa: F401
 
 from captioning.captioner import Captioner
 from captioning.decoding import make_decoder
+from captioning.device import use_device
 from captioning.evaluation import CaptionedImage, caption_split
 from captioning.files import fresh_folder, write_json
 from captioning.grounding import attention_peak_metrics, grounding_metrics
@@ -18,7 +19,6 @@ from captioning.record_folder import RecordFolder
 from captioning.scoring import score
 from captioning.stage import stage_main
 from captioning.text import standardize
-from captioning.training import use_device
 
 PREDICTIONS = "data/predictions.jsonl"
 

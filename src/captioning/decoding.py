@@ -40,7 +40,7 @@ class _Decoder(keras.Model):
 
 
 class Sampler(_Decoder):
-    """One caption an image, token by token: the most probable token, or one drawn at random.
+    """Captions token by token: the most probable token each time, or one drawn at random.
 
     The tutorial's `simple_gen` for whole batches and without running the prefix again.
 
@@ -68,16 +68,20 @@ class Sampler(_Decoder):
             `tokens` int32 `[B, T]`, from `[START]` to `[END]`, padded with 0, and
             `log_probability` float32 `[B]`, the sum over the tokens produced.
         """
+        return {name: value[:, 0] for name, value in self.draw(features, 1).items()}
+
+    def draw(self, features: Any, captions: int) -> dict[str, Any]:
+        """As `call`, but several captions of each image: `[B, N, T]` and `[B, N]`."""
         image = self.model.encode_image(features)
         rows = ops.shape(features)[0]
-        tokens = ops.full((rows, 1), START, dtype="int32")
-        sequence = ops.pad(tokens, ((0, 0), (0, self._last_position())), constant_values=PAD)
+        tokens = ops.full((rows, captions), START, dtype="int32")
+        padding = ((0, 0), (0, 0), (0, self._last_position()))
         state = (
             ops.convert_to_tensor(0),
             tokens,
-            sequence,
-            ops.zeros((rows, 1), "float32"),
-            self.model.empty_cache(rows),
+            ops.pad(tokens[:, :, None], padding, constant_values=PAD),
+            ops.zeros((rows, captions), "float32"),
+            self.model.empty_cache(rows * captions),
         )
 
         def unfinished(position: Any, tokens: Any, *_: Any) -> Any:
@@ -91,19 +95,19 @@ class Sampler(_Decoder):
             chosen = ops.where(finished, PAD, self._choose(log_p))
             gained = ops.take_along_axis(log_p, chosen[:, :, None], axis=-1)[:, :, 0]
             total = total + ops.where(finished, 0.0, gained)
-            sequence = ops.slice_update(sequence, (0, position + 1), chosen)
+            sequence = ops.slice_update(sequence, (0, 0, position + 1), chosen[:, :, None])
             return position + 1, chosen, sequence, total, cache
 
         _, _, sequence, total, _ = ops.while_loop(unfinished, advance, state)
-        return {"tokens": sequence, "log_probability": total[:, 0]}
+        return {"tokens": sequence, "log_probability": total}
 
     def _choose(self, log_p: Any) -> Any:
-        """Token ids int32 `[B, 1]` from log-probabilities `[B, 1, V]`."""
+        """Token ids int32 `[B, N]` from log-probabilities `[B, N, V]`."""
         if self.temperature == 0:
             return ops.cast(ops.argmax(log_p, axis=-1), "int32")
-        return keras.random.categorical(
-            log_p[:, 0] / self.temperature, 1, dtype="int32", seed=self.seed_generator
-        )
+        flat = ops.reshape(log_p, (-1, self.model.vocabulary_size)) / self.temperature
+        drawn = keras.random.categorical(flat, 1, dtype="int32", seed=self.seed_generator)
+        return ops.reshape(drawn, ops.shape(log_p)[:2])
 
 
 class BeamSearch(_Decoder):
