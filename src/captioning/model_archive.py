@@ -18,14 +18,18 @@ def save_model(model: keras.Model, path: Path | str) -> None:
     """Write `model` as a `.keras` archive that `keras.saving.load_model` reads.
 
     Keras notes the date of saving inside the archive and for each of its members; here both are
-    constant. The optimizer is left out: what is saved serves for captioning.
+    constant. The optimizer, three times as large as the weights, is left out: what is saved serves
+    for captioning.
     """
+    # Keras saves whatever optimizer the model has; one never compiled has no such attribute.
+    optimizer, model.optimizer = getattr(model, "optimizer", None), None
     with atomic_path(path) as temporary:
         dated = temporary.with_name(f".dated{temporary.suffix}")
         try:
             keras.saving.save_model(model, dated)
             _without_dates(dated, temporary)
         finally:
+            model.optimizer = optimizer
             dated.unlink(missing_ok=True)
 
 
