@@ -2,30 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
 import _environment  # noqa: F401
 
-from captioning.captioner import Captioner
-from captioning.decoding import make_decoder
-from captioning.device import use_device
-from captioning.evaluation import CaptionedImage, caption_split
 from captioning.files import fresh_folder, write_json
-from captioning.grounding import attention_peak_metrics, grounding_metrics
-from captioning.images import decode_image
-from captioning.params import Params
-from captioning.plots import plot_attention
-from captioning.predictions import read_predictions, write_predictions
+from captioning.params import EvaluateParams, Params
 from captioning.raw import read_raw
-from captioning.record_folder import RecordFolder
-from captioning.scoring import score
 from captioning.stage import stage_main
 from captioning.text import standardize
+
+if TYPE_CHECKING:
+    from captioning.evaluation import CaptionedImage
+    from captioning.predictions import Prediction
 
 PREDICTIONS = "data/predictions.jsonl"
 
 
 def evaluate(params: Params) -> None:
     """Run the stage."""
-    settings = params.evaluate
+    # Imported here: what is wrong with the params is said without waiting for TensorFlow.
+    from captioning.attention_peaks import AttentionPeaks
+    from captioning.grounding import CaptionTruth
+    from captioning.predictions import write_predictions
+
+    samples: list[CaptionedImage] = []
+    truth, peaks = CaptionTruth(), AttentionPeaks()
+
+    def predictions() -> Iterator[Prediction]:
+        """What is written; the rest of an image is looked at as it passes, and let go."""
+        for image in captioned_images(params.evaluate):
+            if len(samples) < params.evaluate.sample_images:
+                samples.append(image)
+            if params.dataset == "scenes":
+                truth.add(image.prediction.caption, image.row)
+                peaks.add(image.attention, image.prediction.caption, image.row)
+            yield image.prediction
+
+    write_predictions(PREDICTIONS, predictions())
+    plot_samples(samples)
+    report = scores(params.evaluate)
+    if params.dataset == "scenes":
+        report["grounding"] = truth.metrics() | peaks.metrics()
+    write_json("metrics/evaluate.json", report)
+
+
+def captioned_images(settings: EvaluateParams) -> Iterator[CaptionedImage]:
+    """The test split, captioned as the params say."""
+    from captioning.captioner import Captioner
+    from captioning.decoding import make_decoder
+    from captioning.device import use_device
+    from captioning.evaluation import caption_split
+    from captioning.record_folder import RecordFolder
+
     use_device(settings.seed)
     captioner = Captioner.load("data/model")
     decoder = make_decoder(
@@ -37,30 +67,14 @@ def evaluate(params: Params) -> None:
         settings.seed,
     )
     features = RecordFolder.open("data/features")
-    images = list(
-        caption_split(captioner, decoder, features, "data/raw", "test", settings.batch_images)
-    )
-    write_predictions(PREDICTIONS, (image.prediction for image in images))
-    plot_samples(images[: settings.sample_images])
-    predictions = read_predictions(PREDICTIONS)
-    captions = [prediction.caption for prediction in predictions]
-    report = score(
-        captions,
-        [prediction.references for prediction in predictions],
-        settings.bootstrap_samples,
-        settings.seed,
-        train_captions(),
-    )
-    if params.dataset == "scenes":
-        rows = [image.row for image in images]
-        maps = [image.attention for image in images]
-        report["grounding"] = grounding_metrics(captions, rows)
-        report["grounding"] |= attention_peak_metrics(maps, captions, rows)
-    write_json("metrics/evaluate.json", report)
+    return caption_split(captioner, decoder, features, "data/raw", "test", settings.batch_images)
 
 
 def plot_samples(images: list[CaptionedImage]) -> None:
     """Draw the first captions with their attention maps, in the order of the raw table."""
+    from captioning.images import decode_image
+    from captioning.plots import plot_attention
+
     wanted = {image.prediction.image_id: image for image in images}
     with fresh_folder("metrics/captions") as folder:
         for row in read_raw("data/raw", "test", columns=["image_id", "image"]):
@@ -75,10 +89,26 @@ def plot_samples(images: list[CaptionedImage]) -> None:
                 break
 
 
-def train_captions() -> set[str]:
-    """The train split's captions, standardised."""
+def scores(settings: EvaluateParams) -> dict[str, Any]:
+    """The report on the captions that were written."""
+    from captioning.predictions import read_predictions
+    from captioning.scoring import score
+
+    predictions = read_predictions(PREDICTIONS)
+    captions = [prediction.caption for prediction in predictions]
+    return score(
+        captions,
+        [prediction.references for prediction in predictions],
+        settings.bootstrap_samples,
+        settings.seed,
+        of_training({standardize(caption) for caption in captions}),
+    )
+
+
+def of_training(captions: set[str]) -> set[str]:
+    """Those of some standardised captions that the train split has."""
     rows = read_raw("data/raw", "train", columns=["captions"])
-    return {standardize(caption) for row in rows for caption in row["captions"]}
+    return captions.intersection(standardize(text) for row in rows for text in row["captions"])
 
 
 if __name__ == "__main__":

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import _environment  # noqa: F401
 
-from captioning.extractors import make_extractor
-from captioning.features import write_features
 from captioning.files import fresh_folder, write_json
 from captioning.params import Params
 from captioning.scratch import scratch_folder
@@ -15,6 +13,10 @@ from captioning.stage import stage_main
 
 def features(params: Params) -> None:
     """Run the stage."""
+    # Imported here: what is wrong with the params is said without waiting for TensorFlow.
+    from captioning.extractors import make_extractor
+    from captioning.features import write_features
+
     extractor = make_extractor(params.features.extractor, params.features.image_size)
     settings = {**params.features.model_dump(), "weights": extractor.weights_sha256}
     inputs = [path for split in SPLITS for path in shard_paths("data/raw", split, "parquet")]

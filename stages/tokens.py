@@ -8,11 +8,13 @@ from captioning.files import fresh_folder, write_json
 from captioning.params import Params
 from captioning.stage import stage_main
 from captioning.text import Vocabulary
-from captioning.tokens import write_tokens
 
 
 def tokens(params: Params) -> None:
     """Write data/tokens and metrics/tokens.json."""
+    # Imported here: what is wrong with the params is said without waiting for TensorFlow.
+    from captioning.tokens import write_tokens
+
     vocabulary = Vocabulary.load("data/vocabulary/vocabulary.txt")
     with fresh_folder("data/tokens") as folder:
         summary = write_tokens("data/raw", folder, vocabulary, params.model.max_length)

@@ -6,20 +6,23 @@ from pathlib import Path
 
 import _environment  # noqa: F401
 
-from captioning.captioner import Captioner
-from captioning.device import use_device
 from captioning.files import fresh_folder, write_json
 from captioning.params import Params
 from captioning.scratch import scratch_folder
-from captioning.self_critical import refine
 from captioning.stage import stage_main
 from captioning.text import marginal_entropy, uniform_entropy
-from captioning.training import build_decoder, fit
-from captioning.training_data import TrainingData
 
 
 def train(params: Params) -> None:
     """Run the stage."""
+    # Imported here: what is wrong with the params is said without waiting for TensorFlow.
+    from captioning.captioner import Captioner
+    from captioning.device import use_device
+    from captioning.model.build import build_decoder
+    from captioning.self_critical import refine
+    from captioning.training import fit
+    from captioning.training_data import TrainingData
+
     settings = params.train
     data = TrainingData("data/features", "data/tokens", "data/vocabulary", settings)
     gpu = use_device(settings.seed, settings.threads)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import _environment  # noqa: F401
 import numpy as np
 import pyarrow as pa
@@ -26,9 +28,9 @@ from captioning.text import (
 
 def vocabulary(params: Params) -> None:
     """Write data/vocabulary and metrics/vocabulary.json."""
-    train = captions("train")
-    tokens = Vocabulary.fit(train, params.vocabulary.max_size, params.vocabulary.min_count)
-    counts = tokens.count(train)
+    settings = params.vocabulary
+    tokens = Vocabulary.fit(captions("train"), settings.max_size, settings.min_count)
+    counts = tokens.count(captions("train"))
     with fresh_folder("data/vocabulary") as folder:
         tokens.save(folder / "vocabulary.txt")
         table = pa.table({"token": list(tokens.tokens), "count": pa.array(counts, pa.int64())})
@@ -36,7 +38,8 @@ def vocabulary(params: Params) -> None:
             pq.write_table(table, path, compression="zstd")
         with atomic_path(folder / "output_bias.npy") as path:
             np.save(path, output_bias(counts), allow_pickle=False)
-    unknown = {split: unknown_share(tokens.count(captions(split))) for split in SPLITS}
+    unknown = {"train": unknown_share(counts)}
+    unknown |= {split: unknown_share(tokens.count(captions(split))) for split in SPLITS[1:]}
     write_json(
         "metrics/vocabulary.json",
         {
@@ -49,10 +52,10 @@ def vocabulary(params: Params) -> None:
     )
 
 
-def captions(split: str) -> list[str]:
-    """Every caption of one split."""
-    rows = read_raw("data/raw", split, columns=["captions"])
-    return [caption for row in rows for caption in row["captions"]]
+def captions(split: str) -> Iterator[str]:
+    """Every caption of one split, read as they are asked for."""
+    for row in read_raw("data/raw", split, columns=["captions"]):
+        yield from row["captions"]
 
 
 def unknown_share(counts: NDArray[np.int64]) -> float:

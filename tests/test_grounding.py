@@ -5,13 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from captioning.grounding import (
-    attention_peak,
-    attention_peak_metrics,
-    grounding_metrics,
-    judge,
-    object_words,
-)
+from captioning.attention_peaks import AttentionPeaks, attention_peak, object_words
+from captioning.grounding import CaptionTruth, judge
 
 
 def item(group, colour, shape, size, box):
@@ -25,6 +20,20 @@ OBJECTS = [
     item(1, "blue", "ring", "small", [160.0, 96.0, 200.0, 140.0]),
 ]
 ROW = {"objects": OBJECTS, "held_out": False, "width": 224, "height": 224}
+
+
+def grounding_metrics(captions, rows):
+    truth = CaptionTruth()
+    for caption, row in zip(captions, rows, strict=True):
+        truth.add(caption, row)
+    return truth.metrics()
+
+
+def attention_peak_metrics(maps, captions, rows):
+    peaks = AttentionPeaks()
+    for attention, caption, row in zip(maps, captions, rows, strict=True):
+        peaks.add(attention, caption, row)
+    return peaks.metrics()
 
 
 def test_a_true_caption_is_true_in_every_respect():

@@ -11,10 +11,12 @@ import pytest
 import tensorflow as tf
 
 from captioning.losses import MaskedCrossEntropy, TokenAccuracy, TokenCrossEntropy
+from captioning.model.build import build_decoder
+from captioning.optimizer import make_optimizer
 from captioning.params import load_params
 from captioning.reports import Validation
 from captioning.text import BANNED, START
-from captioning.training import build_decoder, fit, make_optimizer
+from captioning.training import fit
 
 ROOT = Path(__file__).parent.parent
 PARAMS = load_params(ROOT / "params.yaml")

@@ -16,6 +16,7 @@ import requests
 
 from captioning.errors import InputError
 from captioning.experiment_commands import add_compare, add_gate
+from captioning.quick_imports import quick_imports
 
 if TYPE_CHECKING:
     from captioning.captioner import Captioner
@@ -94,7 +95,8 @@ def _caption(options: argparse.Namespace) -> int:
             print(f"error: {error}", file=sys.stderr)
             failed = True
     if images:
-        from captioning.captioner import Captioner
+        with quick_imports():
+            from captioning.captioner import Captioner
 
         captioner = Captioner.load(options.model)
         for row in _captions(captioner, names, images, options):
@@ -113,7 +115,6 @@ def _captions(
 
     from captioning.decoding import make_decoder
     from captioning.images import resize
-    from captioning.plots import plot_attention
 
     if options.temperature is None:
         decoder = make_decoder(captioner.decoder, "beam", beam_width=options.beam or 3)
@@ -132,6 +133,8 @@ def _captions(
             "log_probability": round(float(log_probabilities[index]), 5),
         }
         if attention is not None:
+            from captioning.plots import plot_attention
+
             path = _numbered(options.attention, index + 1, len(names))
             maps = attention[index, : len(caption.split())]
             plot_attention(path, images[index], caption, maps)

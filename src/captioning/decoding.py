@@ -25,8 +25,9 @@ class _Decoder(keras.Model):
     def __init__(self, model: CaptionDecoder, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.model = model
-        # Compiling by XLA pays on an accelerator; on a CPU it costs more than it gives.
-        self.compile(jit_compile=False)
+        # TensorFlow has its graph; compiling that by XLA costs more than it gives on a CPU. JAX
+        # without it would run operation by operation.
+        self.compile(jit_compile=keras.backend.backend() == "jax")
 
     def _log_probabilities(self, logits: Any) -> Any:
         """Log-probabilities float32 `[B, N, V]`; banned tokens never win."""
@@ -76,6 +77,7 @@ class Sampler(_Decoder):
         rows = ops.shape(features)[0]
         tokens = ops.full((rows, captions), START, dtype="int32")
         padding = ((0, 0), (0, 0), (0, self._last_position()))
+        draws = self._draws(rows, captions)
         state = (
             ops.convert_to_tensor(0),
             tokens,
@@ -92,7 +94,8 @@ class Sampler(_Decoder):
             logits, cache = self.model.step(tokens, position, image, cache)
             log_p = self._log_probabilities(logits)
             finished = ops.logical_or(tokens == END, tokens == PAD)
-            chosen = ops.where(finished, PAD, self._choose(log_p))
+            draw = None if draws is None else ops.take(draws, position, axis=2)
+            chosen = ops.where(finished, PAD, self._choose(log_p, draw))
             gained = ops.take_along_axis(log_p, chosen[:, :, None], axis=-1)[:, :, 0]
             total = total + ops.where(finished, 0.0, gained)
             sequence = ops.slice_update(sequence, (0, 0, position + 1), chosen[:, :, None])
@@ -101,13 +104,25 @@ class Sampler(_Decoder):
         _, _, sequence, total, _ = ops.while_loop(unfinished, advance, state)
         return {"tokens": sequence, "log_probability": total}
 
-    def _choose(self, log_p: Any) -> Any:
-        """Token ids int32 `[B, N]` from log-probabilities `[B, N, V]`."""
+    def _draws(self, rows: Any, captions: int) -> Any:
+        """A number from 0 to 1 for every token, float32 `[B, N, T-1]`; None where none is needed.
+
+        Drawn before the loop: a generator's state can't change inside of JAX's.
+        """
+        if self.temperature == 0:
+            return None
+        shape = (rows, captions, self._last_position())
+        return keras.random.uniform(shape, seed=self.seed_generator)
+
+    def _choose(self, log_p: Any, draw: Any) -> Any:
+        """Token ids int32 `[B, N]` from log-probabilities `[B, N, V]` and draws `[B, N]`."""
         if self.temperature == 0:
             return ops.cast(ops.argmax(log_p, axis=-1), "int32")
-        flat = ops.reshape(log_p, (-1, self.model.vocabulary_size)) / self.temperature
-        drawn = keras.random.categorical(flat, 1, dtype="int32", seed=self.seed_generator)
-        return ops.reshape(drawn, ops.shape(log_p)[:2])
+        # The first token at which the cumulative probability exceeds the draw.
+        cumulative = ops.cumsum(ops.softmax(log_p / self.temperature, axis=-1), axis=-1)
+        below = cumulative <= draw[:, :, None] * cumulative[:, :, -1:]
+        chosen = ops.sum(ops.cast(below, "int32"), axis=-1)
+        return ops.minimum(chosen, self.model.vocabulary_size - 1)
 
 
 class BeamSearch(_Decoder):

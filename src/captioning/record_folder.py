@@ -12,9 +12,7 @@ import tensorflow as tf
 from captioning.errors import InputError
 from captioning.files import atomic_path, read_json, sha256, write_json
 from captioning.records import RecordSpec
-from captioning.shards import shard_name
-
-INDEX = "index.json"
+from captioning.shards import INDEX, shard_name
 
 ShardSummary = dict[str, Any]
 

@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.rouge.rouge import Rouge
 from sacrebleu.metrics.bleu import BLEU
 
+from captioning.cider import cider_d
 from captioning.errors import InputError
 from captioning.text import standardize
 
@@ -75,14 +75,14 @@ def image_statistics(
     scores = [
         bleu.corpus_score([c], [[r] for r in w]) for c, w in zip(captions, wanted, strict=True)
     ]
-    # Both scorers ask for dictionaries with the same keys in the same order.
+    # The scorer asks for dictionaries with the same keys in the same order.
     truth, said = dict(enumerate(wanted)), {n: [caption] for n, caption in enumerate(captions)}
     return ImageStatistics(
         matches=np.array([score.counts for score in scores], np.int64),
         ngrams=np.array([score.totals for score in scores], np.int64),
         lengths=np.array([(score.sys_len, score.ref_len) for score in scores], np.int64),
         rouge_l=np.asarray(Rouge().compute_score(truth, said)[1], np.float64),
-        cider_d=np.asarray(Cider().compute_score(truth, said)[1], np.float64),
+        cider_d=cider_d(captions, wanted),
     )
 
 

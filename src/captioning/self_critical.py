@@ -19,11 +19,12 @@ import tensorflow as tf
 from captioning.decoding import Sampler
 from captioning.losses import weighted_cross_entropy
 from captioning.model import CaptionDecoder
+from captioning.optimizer import make_optimizer
 from captioning.params import TrainParams
 from captioning.reports import CurveWriter
 from captioning.rewards import CaptionReward
 from captioning.samples import SampleCaptions
-from captioning.training import FitResult, Reports, make_optimizer, run
+from captioning.training import FitResult, Reports, run
 from captioning.training_data import TrainingData
 
 

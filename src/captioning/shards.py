@@ -1,4 +1,7 @@
-"""Names of shards, the same for raw Parquet, features and tokens: shard k of each lines up."""
+"""Names of shards, the same for raw Parquet, features and tokens: shard k of each lines up.
+
+Beside the shards of features and of tokens lies an index, see `record_folder`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 from captioning.errors import InputError
 
 SPLITS = ("train", "validation", "test")
+INDEX = "index.json"
 
 
 def shard_name(split: str, shard: int, shards: int, suffix: str) -> str:

@@ -1,7 +1,4 @@
-"""Fitting the decoder: optimiser, schedule, early stopping.
-
-Legend: `B` images, `N` captions of an image, `T` tokens.
-"""
+"""Fitting the decoder: reports, early stopping, going on from a checkpoint."""
 
 from __future__ import annotations
 
@@ -12,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from captioning.checkpoints import Checkpoint, Recorder
 from captioning.losses import MaskedCrossEntropy
 from captioning.model import CaptionDecoder
-from captioning.params import ModelParams, TrainParams
+from captioning.optimizer import make_optimizer
+from captioning.params import TrainParams
 from captioning.reports import CurveWriter, Validation
 from captioning.samples import SampleCaptions
 
@@ -56,58 +52,6 @@ class Reports:
     monitor: str
     mode: str
     patience: int | None
-
-
-def build_decoder(
-    params: ModelParams,
-    precision: str,
-    feature_shape: tuple[int, int, int],
-    output_bias: NDArray[np.float32],
-) -> CaptionDecoder:
-    """The decoder that `model.*` describes.
-
-    Args:
-        params: the `model` section.
-        precision: `float32`, or `bfloat16` for float32 weights and bfloat16 arithmetic.
-        feature_shape: `(height, width, C)` of a feature map.
-        output_bias: float32 `[V]`, see `text.output_bias`.
-    """
-    policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
-    decoder = CaptionDecoder(
-        vocabulary_size=len(output_bias),
-        feature_shape=feature_shape,
-        dtype=policy,
-        **params.model_dump(),
-    )
-    decoder.set_output_bias(output_bias)
-    return decoder
-
-
-def make_optimizer(params: TrainParams, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """AdamW with warm-up, then a constant or cosine learning rate (Loshchilov and Hutter 2017).
-
-    Biases, normalisation and embeddings keep their weights undecayed.
-    """
-    warmup = round(params.warmup_epochs * steps_per_epoch)
-    # A cosine that decays to its peak is a constant rate after the warm-up.
-    rate = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warmup else params.learning_rate,
-        decay_steps=max(params.epochs * steps_per_epoch - warmup, 1),
-        alpha=0.0 if params.schedule == "cosine" else 1.0,
-        warmup_target=params.learning_rate if warmup else None,
-        warmup_steps=warmup,
-    )
-    optimizer = keras.optimizers.AdamW(
-        rate,
-        weight_decay=params.weight_decay,
-        global_clipnorm=params.clip_norm,
-        use_ema=params.average_weights is not None,
-        ema_momentum=params.average_weights or 0.0,
-    )
-    optimizer.exclude_from_weight_decay(
-        var_names=["bias", "gamma", "beta", "tokens", "positions", "cell_positions"]
-    )
-    return optimizer
 
 
 def fit(

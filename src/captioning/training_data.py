@@ -22,10 +22,11 @@ from captioning.batches import (
 from captioning.errors import InputError
 from captioning.model import CaptionDecoder
 from captioning.params import TrainParams
-from captioning.record_folder import INDEX, RecordFolder
+from captioning.record_folder import RecordFolder
 from captioning.reports import Validation
 from captioning.rewards import CaptionReward
 from captioning.samples import SampleCaptions
+from captioning.shards import INDEX
 from captioning.text import Vocabulary
 
 
