@@ -40,7 +40,12 @@ WRITES = {
     "train": ".scratch/train/*/.*.partial.*",
     "evaluate": "metrics/**/.*.partial.*",
 }
-LONGER = {"train.epochs": 6, "datasets.scenes.train_images": 96, "train.patience": None}
+LONGER = {
+    "train.epochs": 6,
+    "train.patience": None,
+    "train.self_critical.epochs": 3,
+    "datasets.scenes.train_images": 96,
+}
 
 
 @dataclass

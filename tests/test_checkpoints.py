@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -43,11 +44,20 @@ def run(folder: Path, cut: int = 0, samples_of=NO_SAMPLES, **changes):
     decoder = make_decoder(dropout=0.2, residual_dropout=0.2)
     validation = CutValidation(make_batches(), make_batches())
     validation.at = cut
-    samples = SampleCaptions(folder / "samples.jsonl", *samples_of, VOCABULARY, 1, verbose=False)
+    path = folder / "samples.jsonl"
+    samples = SampleCaptions(decoder, path, *samples_of, VOCABULARY, 1, verbose=False)
     batches = make_batches(batch=4).shuffle(4, seed=3, reshuffle_each_iteration=True).repeat()
     curves, checkpoint = folder / "training.csv", folder / "checkpoint.npz"
     result = fit(decoder, settings, batches, validation, STEPS, curves, samples, False, checkpoint)
-    return decoder.get_weights(), result, curves.read_bytes(), samples.path.read_bytes()
+    figures = result, validation.rows, curves.read_bytes(), path.read_bytes()
+    return decoder.get_weights(), *figures
+
+
+def reports_made(folder: Path) -> int:
+    """What the checkpoint in `folder` says."""
+    recorders = [SimpleNamespace(rows=[]) for _ in range(3)]
+    stopper = keras.callbacks.EarlyStopping()
+    return Checkpoint(folder / "checkpoint.npz", stopper, recorders).reports
 
 
 @pytest.mark.parametrize(
@@ -73,11 +83,18 @@ def test_a_resumed_run_ends_as_one_that_was_never_cut(tmp_path, changes):
     assert found[1:] == wanted[1:]
 
 
+def test_a_finished_run_is_not_trained_again(tmp_path):
+    wanted = run(tmp_path, epochs=3)
+    found = run(tmp_path, cut=1, epochs=3)
+    for one, other in zip(wanted[0], found[0], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert found[1:] == wanted[1:]
+
+
 def test_finished_reports_are_not_trained_again(tmp_path):
     with pytest.raises(CutError):
         run(tmp_path, cut=4)
-    stopper = keras.callbacks.EarlyStopping()
-    assert Checkpoint(tmp_path / "checkpoint.npz", stopper, []).reports == 3
+    assert reports_made(tmp_path) == 3
 
 
 def test_a_half_written_checkpoint_is_not_taken_for_a_whole_one(tmp_path):
@@ -85,6 +102,5 @@ def test_a_half_written_checkpoint_is_not_taken_for_a_whole_one(tmp_path):
         run(tmp_path, cut=3)
     whole = (tmp_path / "checkpoint.npz").read_bytes()
     (tmp_path / ".checkpoint.partial.npz").write_bytes(whole[: len(whole) // 2])
-    stopper = keras.callbacks.EarlyStopping()
-    assert Checkpoint(tmp_path / "checkpoint.npz", stopper, []).reports == 2
+    assert reports_made(tmp_path) == 2
     assert run(tmp_path)[1].reports == 6

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from captioning.losses import MaskedCrossEntropy
 from captioning.model import CaptionDecoder
 from captioning.model.decoder import caption_structure
 from captioning.model_archive import save_model
@@ -163,6 +164,22 @@ def test_the_saved_archive_has_the_same_bytes_every_time(tmp_path):
         save_model(model, tmp_path / name)
     assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.keras", "b.keras"]
+
+
+def test_the_saved_archive_holds_no_optimizer(tmp_path):
+    model = make_model(dropout=0.5)
+    save_model(model, tmp_path / "untrained.keras")
+    model.compile(optimizer=keras.optimizers.AdamW(0.0), loss=MaskedCrossEntropy())
+    inputs = make_inputs()
+    model.fit(inputs, inputs["tokens"], verbose=0)
+    save_model(model, tmp_path / "trained.keras")
+    untrained, trained = (
+        (tmp_path / f"{name}.keras").stat().st_size for name in ("untrained", "trained")
+    )
+    assert trained == untrained
+    assert model.optimizer is not None
+    loaded = keras.saving.load_model(tmp_path / "trained.keras")
+    np.testing.assert_array_equal(logits(model, inputs), logits(loaded, inputs))
 
 
 def test_bfloat16_keeps_float32_weights_and_logits():

@@ -38,3 +38,9 @@ def test_an_empty_caption_still_shows_the_picture(tmp_path):
 def test_words_and_maps_must_agree(tmp_path):
     with pytest.raises(ValueError, match="2 words but 3 attention maps"):
         plot_attention(tmp_path / "x.png", IMAGE, "two words", maps(3))
+
+
+def test_dollar_signs_are_no_formula(tmp_path):
+    path = tmp_path / "prices.png"
+    plot_attention(path, IMAGE, "it costs", maps(2), [r"from $5 \to $10, or \frac{$1}"])
+    assert path.stat().st_size > 0

@@ -91,9 +91,46 @@ def evaluation_batches(
     dataset = joined(features, tokens, split).take(count)
     packed = dataset.map(_pack, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     batches = packed.padded_batch(batch_images, _padded_shapes(features))
-    # Not knowing their number, Keras would warn that the data ran out.
-    batches = batches.apply(tf.data.experimental.assert_cardinality(-(-count // batch_images)))
+    return _of_known_number(batches, count, batch_images)
+
+
+def reference_batches(
+    features: RecordFolder,
+    tokens: RecordFolder,
+    split: str,
+    batch_images: int,
+    seed: int | None = None,
+) -> tf.data.Dataset:
+    """Images with all their captions side by side, as references of what a model says.
+
+    Args:
+        features, tokens: folders whose shards line up.
+        split: `train`, `validation` or `test`.
+        batch_images: `B`.
+        seed: of the order, new every epoch, without end; None takes every image once and in order.
+
+    Returns:
+        Pairs of feature maps `[B, height, width, C]` and captions int32 `[B, N, T]`, padded with 0.
+    """
+    dataset = joined(features, tokens, split)
+    if seed is not None:
+        dataset = dataset.shuffle(SHUFFLE_BUFFER, seed, reshuffle_each_iteration=True).repeat()
+    pairs = dataset.map(
+        lambda example: (example["features"], example["tokens"].to_tensor()),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+    batches = pairs.padded_batch(batch_images, (feature_shape(features), (None, None)))
+    if seed is None:
+        return _of_known_number(batches, features.count(split), batch_images)
     return batches.prefetch(tf.data.AUTOTUNE)
+
+
+def _of_known_number(batches: tf.data.Dataset, images: int, batch_images: int) -> tf.data.Dataset:
+    """Not knowing how many batches there are, Keras would warn that the data ran out."""
+    number = -(-images // batch_images)
+    known = batches.apply(tf.data.experimental.assert_cardinality(number))
+    return known.prefetch(tf.data.AUTOTUNE)
 
 
 def feature_shape(features: RecordFolder) -> tuple[int, int, int]:

@@ -48,11 +48,18 @@ class Checkpoint(keras.callbacks.Callback):
         self.stopper = stopper
         self.recorders = recorders
         self.found = self._load()
-        #: Reports that the restored run had finished.
-        self.reports: int = self.found["state"]["reports"] if self.found else 0
+        #: Reports that the restored run had made.
+        self.reports = 0
+        #: Whether that was all of it, and the saved weights are the best ones.
+        self.finished = False
+        if self.found is not None:
+            state = self.found["state"]
+            self.reports, self.finished = state["reports"], state["finished"]
+            for recorder, rows in zip(recorders, state["rows"], strict=True):
+                recorder.rows[:] = rows
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Restore what was found."""
+        """Restore what was found: weights, optimizer, seeds and early stopping."""
         if self.found is None:
             return
         for variables, name in self._variables():
@@ -62,16 +69,28 @@ class Checkpoint(keras.callbacks.Callback):
         for name in _STOPPER:
             setattr(self.stopper, name, state["stopper"][name])
         self.stopper.best_weights = self.found["best"] or None
-        for recorder, rows in zip(self.recorders, state["rows"], strict=True):
-            recorder.rows[:] = rows
         self.found = None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Save the state after `epoch` reports."""
-        if self.path is None or epoch == self.reports:
+        if epoch != self.reports:
+            self._save(epoch, finished=False)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Count the report."""
+        self.last = epoch + 1
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Save the end: what comes next need not train again to get there."""
+        if not self.finished:
+            self._save(self.last, finished=True)
+
+    def _save(self, reports: int, finished: bool) -> None:
+        if self.path is None:
             return
         state = {
-            "reports": epoch,
+            "reports": reports,
+            "finished": finished,
             "stopper": {name: getattr(self.stopper, name) for name in _STOPPER},
             "rows": [recorder.rows for recorder in self.recorders],
         }

@@ -41,7 +41,7 @@ class _Decoder(keras.Model):
 
 
 class Sampler(_Decoder):
-    """One caption an image, token by token: the most probable token, or one drawn at random.
+    """Captions token by token: the most probable token each time, or one drawn at random.
 
     The tutorial's `simple_gen` for whole batches and without running the prefix again.
 
@@ -69,17 +69,21 @@ class Sampler(_Decoder):
             `tokens` int32 `[B, T]`, from `[START]` to `[END]`, padded with 0, and
             `log_probability` float32 `[B]`, the sum over the tokens produced.
         """
+        return {name: value[:, 0] for name, value in self.draw(features, 1).items()}
+
+    def draw(self, features: Any, captions: int) -> dict[str, Any]:
+        """As `call`, but several captions of each image: `[B, N, T]` and `[B, N]`."""
         image = self.model.encode_image(features)
         rows = ops.shape(features)[0]
-        tokens = ops.full((rows, 1), START, dtype="int32")
-        sequence = ops.pad(tokens, ((0, 0), (0, self._last_position())), constant_values=PAD)
-        draws = self._draws(rows)
+        tokens = ops.full((rows, captions), START, dtype="int32")
+        padding = ((0, 0), (0, 0), (0, self._last_position()))
+        draws = self._draws(rows, captions)
         state = (
             ops.convert_to_tensor(0),
             tokens,
-            sequence,
-            ops.zeros((rows, 1), "float32"),
-            self.model.empty_cache(rows),
+            ops.pad(tokens[:, :, None], padding, constant_values=PAD),
+            ops.zeros((rows, captions), "float32"),
+            self.model.empty_cache(rows * captions),
         )
 
         def unfinished(position: Any, tokens: Any, *_: Any) -> Any:
@@ -90,33 +94,35 @@ class Sampler(_Decoder):
             logits, cache = self.model.step(tokens, position, image, cache)
             log_p = self._log_probabilities(logits)
             finished = ops.logical_or(tokens == END, tokens == PAD)
-            draw = None if draws is None else ops.take(draws, position, axis=1)
+            draw = None if draws is None else ops.take(draws, position, axis=2)
             chosen = ops.where(finished, PAD, self._choose(log_p, draw))
             gained = ops.take_along_axis(log_p, chosen[:, :, None], axis=-1)[:, :, 0]
             total = total + ops.where(finished, 0.0, gained)
-            sequence = ops.slice_update(sequence, (0, position + 1), chosen)
+            sequence = ops.slice_update(sequence, (0, 0, position + 1), chosen[:, :, None])
             return position + 1, chosen, sequence, total, cache
 
         _, _, sequence, total, _ = ops.while_loop(unfinished, advance, state)
-        return {"tokens": sequence, "log_probability": total[:, 0]}
+        return {"tokens": sequence, "log_probability": total}
 
-    def _draws(self, rows: Any) -> Any:
-        """A number from 0 to 1 for every token, float32 `[B, T-1]`; None where nothing is drawn.
+    def _draws(self, rows: Any, captions: int) -> Any:
+        """A number from 0 to 1 for every token, float32 `[B, N, T-1]`; None where none is needed.
 
         Drawn before the loop: a generator's state can't change inside of JAX's.
         """
         if self.temperature == 0:
             return None
-        return keras.random.uniform((rows, self._last_position()), seed=self.seed_generator)
+        shape = (rows, captions, self._last_position())
+        return keras.random.uniform(shape, seed=self.seed_generator)
 
     def _choose(self, log_p: Any, draw: Any) -> Any:
-        """Token ids int32 `[B, 1]` from log-probabilities `[B, 1, V]` and draws `[B]`."""
+        """Token ids int32 `[B, N]` from log-probabilities `[B, N, V]` and draws `[B, N]`."""
         if self.temperature == 0:
             return ops.cast(ops.argmax(log_p, axis=-1), "int32")
         # The first token at which the cumulative probability exceeds the draw.
         cumulative = ops.cumsum(ops.softmax(log_p / self.temperature, axis=-1), axis=-1)
-        below = cumulative <= draw[:, None, None] * cumulative[:, :, -1:]
-        return ops.sum(ops.cast(below, "int32"), axis=-1)
+        below = cumulative <= draw[:, :, None] * cumulative[:, :, -1:]
+        chosen = ops.sum(ops.cast(below, "int32"), axis=-1)
+        return ops.minimum(chosen, self.model.vocabulary_size - 1)
 
 
 class BeamSearch(_Decoder):

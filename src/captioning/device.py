@@ -1,4 +1,4 @@
-"""What TensorFlow runs on, and how."""
+"""What TensorFlow computes on, and that it computes the same every time."""
 
 from __future__ import annotations
 

@@ -67,6 +67,21 @@ class MaskedCrossEntropy(keras.losses.Loss):
         return _masked_mean(losses, target_mask(y_true))
 
 
+def weighted_cross_entropy(targets: Any, logits: Any, weights: Any) -> Any:
+    """Mean over the targets that count of cross-entropy times weight: a policy gradient's loss.
+
+    Its gradient is that of REINFORCE (Williams 1992) when targets were drawn from the logits and
+    weights say how much better than expected the draw was.
+
+    Args:
+        targets: int `[B, T]`.
+        logits: `[B, T, V]`.
+        weights: float32 `[B, T]`.
+    """
+    losses = token_cross_entropy(targets, logits) * weights
+    return _masked_mean(losses, target_mask(targets))
+
+
 class TokenCrossEntropy(keras.metrics.Mean):
     """Unsmoothed cross-entropy a token, in nats, over all targets that count."""
 

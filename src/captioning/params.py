@@ -115,6 +115,15 @@ class ModelParams(Section):
         return self
 
 
+class SelfCriticalParams(Section):
+    """`train.self_critical`: training on rewards after training on the captions."""
+
+    epochs: Annotated[int, Field(ge=0)]
+    learning_rate: Annotated[float, Field(gt=0)]
+    captions: Annotated[int, Field(ge=2, le=64)]
+    bleu_weight: Annotated[float, Field(ge=0)]
+
+
 class TrainParams(Section):
     """`train`: how the decoder is fitted."""
 
@@ -135,6 +144,7 @@ class TrainParams(Section):
     threads: Annotated[int, Field(ge=1, le=1024)] | None
     seed: Seed
     sample_images: Annotated[int, Field(ge=0, le=64)]
+    self_critical: SelfCriticalParams
 
 
 class EvaluateParams(Section):

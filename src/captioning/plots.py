@@ -47,7 +47,9 @@ def plot_attention(
     title = caption or "(empty caption)"
     if references:
         title += f"\nreference: {references[0]}"
-    figure.suptitle("\n".join(fill(line, 100) for line in title.split("\n")))
+    # Captions are no formulas: a pair of dollar signs would be read as one.
+    lines = "\n".join(fill(line, 100) for line in title.split("\n"))
+    figure.suptitle(lines, parse_math=False)
     axes: list[Any] = list(figure.subplots(rows, _COLUMNS, squeeze=False).flat)
     for axis in axes:
         axis.set_axis_off()
@@ -59,7 +61,7 @@ def plot_attention(
             weights, cmap="inferno", alpha=0.6, extent=(0, width, height, 0), vmin=0
         )
         overlay.set_interpolation("bilinear")
-        axis.set_title(f"{word} ({weights.max():.2f})")
+        axis.set_title(f"{word} ({weights.max():.2f})", parse_math=False)
     with atomic_path(path) as temporary:
         # Matplotlib would note its version in the file.
         figure.savefig(temporary, metadata={"Software": None})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +25,23 @@ class Validation(keras.callbacks.Callback):
 
     Args:
         validation: batches of the whole validation split.
-        train: batches of as many train images, always the same.
+        train: batches of some train images, always the same.
+
+    Attributes:
+        rows: one row, what was measured before the first step.
     """
 
     def __init__(self, validation: tf.data.Dataset, train: tf.data.Dataset) -> None:
         super().__init__()
         self.datasets = {"": train, "val_": validation}
+        self.rows: list[dict[str, float]] = []
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Measure the untrained model."""
+        """Measure the untrained model, unless a run that goes on knows the figures."""
         self.judge = _Judge(self.model)
         self.judge.compile(metrics=[TokenCrossEntropy(), TokenAccuracy()], jit_compile=False)
-        self.untrained = self._measure()
+        if not self.rows:
+            self.rows.append(self._measure())
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Add `cross_entropy`, `accuracy` and their `val_` twins to the logs."""
@@ -71,12 +77,16 @@ class CurveWriter(keras.callbacks.Callback):
 
     Args:
         path: of the CSV, one line a report.
+        columns: of the logs that are written.
         steps_per_report, steps_per_epoch: in optimiser steps.
     """
 
-    def __init__(self, path: Path, steps_per_report: int, steps_per_epoch: int) -> None:
+    def __init__(
+        self, path: Path, columns: Sequence[str], steps_per_report: int, steps_per_epoch: int
+    ) -> None:
         super().__init__()
         self.path = path
+        self.columns = columns
         self.steps_per_report = steps_per_report
         self.steps_per_epoch = steps_per_epoch
         self.rows: list[dict[str, float]] = []
@@ -85,14 +95,19 @@ class CurveWriter(keras.callbacks.Callback):
         """Add a line and rewrite the file whole."""
         logs = logs or {}
         step = (epoch + 1) * self.steps_per_report
-        columns = ("loss", "cross_entropy", "accuracy", "val_cross_entropy", "val_accuracy")
         row = {
             "report": epoch + 1,
             "step": step,
             "epoch": step / self.steps_per_epoch,
-            **{name: float(logs[name]) for name in columns},
+            **{name: float(logs[name]) for name in self.columns},
             "learning_rate": float(self.model.optimizer.learning_rate),
         }
         self.rows.append({name: round(value, _DIGITS) for name, value in row.items()})
+        self.write()
+
+    def write(self) -> None:
+        """Write what there is, of a run without reports the names of the columns."""
+        names = ["report", "step", "epoch", *self.columns, "learning_rate"]
         with atomic_path(self.path) as temporary:
-            pd.DataFrame(self.rows).to_csv(temporary, index=False, lineterminator="\n")
+            table = pd.DataFrame(self.rows, columns=names)
+            table.to_csv(temporary, index=False, lineterminator="\n")

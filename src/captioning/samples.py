@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from captioning.decoding import Sampler
 from captioning.files import atomic_path
+from captioning.model import CaptionDecoder
 from captioning.text import Vocabulary
 
 TEMPERATURES = (0.0, 0.5, 1.0)
@@ -24,6 +25,7 @@ class SampleCaptions(keras.callbacks.Callback):
     """After every report, captions the same images at temperatures 0, 0.5 and 1.
 
     Args:
+        decoder: captions with the weights it has at the time of the report.
         path: JSON Lines, one line for every report and image.
         image_ids: of the images.
         features: their feature maps `[B, height, width, C]`.
@@ -35,6 +37,7 @@ class SampleCaptions(keras.callbacks.Callback):
 
     def __init__(
         self,
+        decoder: CaptionDecoder,
         path: Path,
         image_ids: Sequence[str],
         features: NDArray[Any],
@@ -49,35 +52,34 @@ class SampleCaptions(keras.callbacks.Callback):
         self.features = features
         self.references = references
         self.vocabulary = vocabulary
-        self.seed = seed
         self.verbose = verbose
+        self.samplers = {t: Sampler(decoder, t, seed) for t in TEMPERATURES}
         self.rows: list[dict[str, Any]] = []
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Compile one decoder a temperature, once."""
-        self.decoders = {
-            temperature: Sampler(self.model, temperature, self.seed) for temperature in TEMPERATURES
-        }
+        """Write the file, empty where nothing was recorded yet."""
         self._write()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Caption the images and rewrite the file whole."""
         if len(self.image_ids) == 0:
             return
-        for decoder in self.decoders.values():
+        for sampler in self.samplers.values():
             # The same draws at every report: what differs comes from the model.
-            decoder.reseed()
+            sampler.reseed()
         captions = {
             temperature: [
                 self.vocabulary.decode(row)
-                for row in decoder.predict(self.features, verbose=0)["tokens"].tolist()
+                for row in sampler.predict(self.features, verbose=0)["tokens"].tolist()
             ]
-            for temperature, decoder in self.decoders.items()
+            for temperature, sampler in self.samplers.items()
         }
+        # Counted on where training goes on in another way.
+        report = len(self.rows) // len(self.image_ids) + 1
         for index, image_id in enumerate(self.image_ids):
             said = {f"{t:g}": captions[t][index] for t in TEMPERATURES}
             row = {
-                "report": epoch + 1,
+                "report": report,
                 "image_id": image_id,
                 "references": list(self.references[index]),
                 "captions": said,

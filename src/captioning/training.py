@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from captioning.checkpoints import Checkpoint
+from captioning.checkpoints import Checkpoint, Recorder
 from captioning.losses import MaskedCrossEntropy
 from captioning.model import CaptionDecoder
 from captioning.optimizer import make_optimizer
@@ -17,22 +19,39 @@ from captioning.params import TrainParams
 from captioning.reports import CurveWriter, Validation
 from captioning.samples import SampleCaptions
 
-_DIGITS = 6
+COLUMNS = ("loss", "cross_entropy", "accuracy", "val_cross_entropy", "val_accuracy")
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """What came of `fit`.
+    """What came of a run.
 
     Args:
-        untrained: what `Validation` measured before the first step.
         best: the figures of the report whose weights the model now has.
         reports: how many reports there were.
     """
 
-    untrained: dict[str, float]
     best: dict[str, float]
     reports: int
+
+
+@dataclass(frozen=True)
+class Reports:
+    """When a run is measured, and by what it is judged.
+
+    Args:
+        number: at most.
+        steps: of the optimiser before each.
+        monitor: the figure that early stopping watches.
+        mode: `min` or `max`, whichever is better.
+        patience: reports without improvement before the run stops; None means never.
+    """
+
+    number: int
+    steps: int
+    monitor: str
+    mode: str
+    patience: int | None
 
 
 def fit(
@@ -59,41 +78,73 @@ def fit(
         jit_compile: whether XLA compiles the train step.
         checkpoint: where the state of the run is kept, and from where it goes on.
     """
-    steps_per_report = params.report_every or steps_per_epoch
-    reports = math.ceil(params.epochs * steps_per_epoch / steps_per_report)
+    steps = params.report_every or steps_per_epoch
     decoder.compile(
         optimizer=make_optimizer(params, steps_per_epoch),
         loss=MaskedCrossEntropy(params.label_smoothing),
         jit_compile=jit_compile,
-    )
-    writer = CurveWriter(curves, steps_per_report, steps_per_epoch)
-    monitor = "val_cross_entropy" if params.monitor == "loss" else "val_accuracy"
-    mode = "min" if params.monitor == "loss" else "max"
-    stopper = keras.callbacks.EarlyStopping(
-        monitor,
-        mode=mode,
-        patience=params.patience if params.patience is not None else reports,
-        restore_best_weights=True,
     )
     averaging = (
         [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)]
         if params.average_weights is not None
         else []
     )
-    recorders: list[CurveWriter | SampleCaptions] = [writer]
-    if samples is not None:
-        recorders.append(samples)
-    resume = Checkpoint(checkpoint, stopper, recorders)
-    decoder.fit(
-        train.skip(resume.reports * steps_per_report),
-        initial_epoch=resume.reports,
-        epochs=reports,
-        steps_per_epoch=steps_per_report,
-        shuffle=False,
-        # In this order: the averaged weights are in place before the others look at the model.
-        callbacks=[*averaging, validation, stopper, *recorders, resume],
-        verbose=2,
+    by_loss = params.monitor == "loss"
+    reports = Reports(
+        math.ceil(params.epochs * steps_per_epoch / steps),
+        steps,
+        monitor="val_cross_entropy" if by_loss else "val_accuracy",
+        mode="min" if by_loss else "max",
+        patience=params.patience,
     )
-    best = (min if mode == "min" else max)(writer.rows, key=lambda row: row[monitor])
-    untrained = {name: round(value, _DIGITS) for name, value in validation.untrained.items()}
-    return FitResult(untrained=untrained, best=best, reports=len(writer.rows))
+    # In this order: the averaged weights are in place before the others look at the model.
+    measures = [*averaging, validation]
+    writer = CurveWriter(curves, COLUMNS, steps, steps_per_epoch)
+    return run(decoder, train, reports, measures, writer, [samples, validation], checkpoint)
+
+
+def run(
+    model: keras.Model,
+    batches: tf.data.Dataset,
+    reports: Reports,
+    measures: Sequence[keras.callbacks.Callback],
+    writer: CurveWriter,
+    recorders: Sequence[Recorder | None],
+    checkpoint: Path | None,
+    **arguments: Any,
+) -> FitResult:
+    """Train a compiled model until it stops improving; leave the best weights in it.
+
+    Args:
+        model: trained in place.
+        batches: without end.
+        reports: when it is measured, how it is judged.
+        measures: callbacks that come before early stopping.
+        writer: of the curves.
+        recorders: what else has rows; those that are no measures are called after early stopping.
+        checkpoint: where the state of the run is kept, and from where it goes on; None: nowhere.
+        arguments: further ones of Keras' `fit`.
+    """
+    stopper = keras.callbacks.EarlyStopping(
+        reports.monitor,
+        mode=reports.mode,
+        patience=reports.number if reports.patience is None else reports.patience,
+        restore_best_weights=True,
+    )
+    known = [writer, *(recorder for recorder in recorders if recorder is not None)]
+    resume = Checkpoint(checkpoint, stopper, known)
+    others = [recorder for recorder in known if recorder not in measures]
+    model.fit(
+        batches.skip(resume.reports * reports.steps),
+        initial_epoch=resume.reports,
+        epochs=resume.reports if resume.finished else reports.number,
+        steps_per_epoch=reports.steps,
+        shuffle=False,
+        callbacks=[*measures, stopper, *others, resume],
+        verbose=2,
+        **arguments,
+    )
+    best = (min if reports.mode == "min" else max)(
+        writer.rows, key=lambda row: row[reports.monitor]
+    )
+    return FitResult(best=best, reports=len(writer.rows))
