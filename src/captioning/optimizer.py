@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 
+from captioning.adamw import FusedAdamW
 from captioning.params import TrainParams
 
 
@@ -21,7 +22,7 @@ def make_optimizer(params: TrainParams, steps_per_epoch: int) -> keras.optimizer
         warmup_target=params.learning_rate if warmup else None,
         warmup_steps=warmup,
     )
-    optimizer = keras.optimizers.AdamW(
+    optimizer = FusedAdamW(
         rate,
         weight_decay=params.weight_decay,
         global_clipnorm=params.clip_norm,
