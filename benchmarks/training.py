@@ -24,9 +24,10 @@ from captioning.batches import feature_shape, training_batches
 from captioning.device import use_device
 from captioning.losses import MaskedCrossEntropy, token_cross_entropy
 from captioning.model import CaptionDecoder
+from captioning.model.build import build_decoder
+from captioning.optimizer import make_optimizer
 from captioning.params import ModelParams, TrainParams
 from captioning.text import PAD
-from captioning.training import build_decoder, make_optimizer
 
 RUNS_PER_EPOCH = 2
 _WARM_UP = 3
