@@ -15,7 +15,7 @@ from PIL import Image
 
 from captioning.errors import InputError
 from captioning.extractors import make_extractor
-from captioning.extractors.efficientnet_lite0 import _weights_path
+from captioning.extractors.efficientnet_lite0 import weights_path
 from captioning.extractors.torch_checkpoint import read_checkpoint
 from captioning.images import load_pixels
 
@@ -63,7 +63,7 @@ def test_another_image_size_gives_another_grid():
 
 
 def test_folded_batch_normalisation_computes_the_same_function():
-    weights = read_checkpoint(_weights_path())
+    weights = read_checkpoint(weights_path())
     random = np.random.default_rng(0)
     # One pointwise convolution, whose arithmetic is a matrix product.
     x = random.normal(size=(5, 16))
@@ -82,7 +82,7 @@ def test_an_unknown_extractor_is_refused():
 
 def test_a_checkpoint_that_is_cut_short_is_refused(tmp_path):
     path = tmp_path / "short.pth"
-    path.write_bytes(_weights_path().read_bytes()[:-1000])
+    path.write_bytes(weights_path().read_bytes()[:-1000])
     with pytest.raises(InputError, match=r"short.pth is not a whole PyTorch checkpoint.*cut short"):
         read_checkpoint(path)
 

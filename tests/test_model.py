@@ -98,7 +98,7 @@ def test_cached_steps_give_the_logits_of_one_pass(model):
     inputs = make_inputs(images=4)
     whole = logits(model, inputs)
     image = model.encode_image(inputs["features"])
-    cache = model.empty_cache(4)
+    cache = model.empty_cache(4, LENGTH)
     for position in range(7):
         step, cache = model.step(inputs["tokens"][:, position, None], position, image, cache)
         np.testing.assert_allclose(
@@ -110,7 +110,7 @@ def test_cached_steps_of_several_beams_share_the_image(model):
     inputs = make_inputs(images=2)
     other = make_inputs(images=2)
     other["tokens"][:, 1:] = 5
-    image, cache = model.encode_image(inputs["features"]), model.empty_cache(4)
+    image, cache = model.encode_image(inputs["features"]), model.empty_cache(4, LENGTH)
     for position in range(7):
         beams = np.stack([inputs["tokens"][:, position], other["tokens"][:, position]], axis=1)
         step, cache = model.step(beams, position, image, cache)

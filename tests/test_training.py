@@ -150,3 +150,54 @@ def test_schedules_warm_up_then_stay_or_decay():
 
     assert rates("constant") == pytest.approx([0, 0.05, 0.1, 0.1, 0.1], abs=1e-6)
     assert rates("cosine") == pytest.approx([0, 0.05, 0.1, 0.05, 0], abs=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_loss_and_its_gradient_are_those_of_differentiating_step_by_step(smoothing):
+    random = np.random.default_rng(0)
+    logits = tf.Variable(random.normal(size=(2, 5, VOCABULARY)).astype("float32"))
+    targets = tf.constant([[5, 1, 7, 3, 0], [4, 4, 11, 0, 0]])
+    allowed = np.arange(VOCABULARY) > max(BANNED)
+    spread = tf.constant(allowed / allowed.sum() * smoothing, "float32")
+
+    def by_steps():
+        wanted = tf.one_hot(targets, VOCABULARY) * (1 - smoothing) + spread
+        losses = -tf.reduce_sum(wanted * tf.nn.log_softmax(logits), axis=-1)
+        return tf.reduce_mean(tf.boolean_mask(losses, ~np.isin(targets, BANNED)))
+
+    found, wanted = [], []
+    for function, results in (
+        (lambda: MaskedCrossEntropy(smoothing)(targets, logits), found),
+        (by_steps, wanted),
+    ):
+        with tf.GradientTape() as tape:
+            loss = 3 * function()
+        results += [loss, tape.gradient(loss, logits)]
+    np.testing.assert_allclose(found[0], wanted[0], rtol=1e-5)
+    np.testing.assert_allclose(found[1], wanted[1], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("clip_norm", [None, 0.5])
+def test_the_fused_optimizer_takes_the_steps_of_adamw(clip_norm):
+    settings = PARAMS.train.model_copy(update={"clip_norm": clip_norm, "warmup_epochs": 0.0})
+    ours = make_optimizer(settings, 10)
+    theirs = keras.optimizers.AdamW.from_config(ours.get_config())
+    theirs.exclude_from_weight_decay(var_names=["table"])
+    ours.exclude_from_weight_decay(var_names=["table"])
+    random = np.random.default_rng(0)
+    start = [random.normal(size=shape).astype("float32") for shape in ((6, 4), (4,), (9, 4))]
+    names = ("kernel", "scale", "table")
+    ends = []
+    for optimizer in (ours, theirs):
+        # Keras squares the rows of one index before it adds them up; Adam's gradient is their sum.
+        table_gradient = tf.convert_to_tensor if optimizer is theirs else lambda rows: rows
+        weights = [keras.Variable(v, name=n) for v, n in zip(start, names, strict=True)]
+        optimizer.build(weights)
+        for step in range(5):
+            dense = [tf.constant(v * (step - 2)) for v in start[:2]]
+            found = tf.ones((3, 4)) * step
+            rows = tf.IndexedSlices(found, tf.constant([1, 5, 1]), tf.constant([9, 4]))
+            optimizer.apply([*dense, table_gradient(rows)], weights)
+        ends.append([keras.ops.convert_to_numpy(weight) for weight in weights])
+    for found, wanted in zip(*ends, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)

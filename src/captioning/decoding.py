@@ -1,7 +1,7 @@
 """From image features to captions: greedy, temperature sampling and beam search.
 
-One loop over positions on the decoder's key/value cache, whole batches at a time; the image side
-is computed once. Keras 3 alone: `predict` compiles the loop on any backend.
+One loop over positions on the decoder's key/value cache, see `decoding_loop`, whole batches at a
+time; the image side is computed once. Keras 3 alone: `predict` compiles the loop on any backend.
 
 Legend: `B` images, `N` beams, `T` tokens (`max_length`), `V` vocabulary.
 """
@@ -13,8 +13,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from captioning.decoding_loop import SHORT, State, decode, finished, take_rows
 from captioning.model import CaptionDecoder
-from captioning.text import BANNED, END, PAD, START
+from captioning.model.decoder import Cache
+from captioning.text import BANNED, PAD, START
 
 _NEVER = -1e9
 
@@ -38,6 +40,14 @@ class _Decoder(keras.Model):
     def _last_position(self) -> int:
         """The loop feeds positions 0 to here, exclusive."""
         return int(self.model.max_length) - 1
+
+    def _start(self, rows: Any, captions: int) -> tuple[Any, Any, Any]:
+        """First tokens int32 `[B, N]`, sequences int32 `[B, N, T]` that begin so, the cache."""
+        tokens = ops.full((rows, captions), START, dtype="int32")
+        padding = ((0, 0), (0, 0), (0, self._last_position()))
+        sequence = ops.pad(tokens[:, :, None], padding, constant_values=PAD)
+        room = min(SHORT, self._last_position())
+        return tokens, sequence, self.model.empty_cache(rows * captions, room)
 
 
 class Sampler(_Decoder):
@@ -73,36 +83,26 @@ class Sampler(_Decoder):
 
     def draw(self, features: Any, captions: int) -> dict[str, Any]:
         """As `call`, but several captions of each image: `[B, N, T]` and `[B, N]`."""
-        image = self.model.encode_image(features)
         rows = ops.shape(features)[0]
-        tokens = ops.full((rows, captions), START, dtype="int32")
-        padding = ((0, 0), (0, 0), (0, self._last_position()))
+        tokens, sequence, cache = self._start(rows, captions)
         draws = self._draws(rows, captions)
-        state = (
-            ops.convert_to_tensor(0),
-            tokens,
-            ops.pad(tokens[:, :, None], padding, constant_values=PAD),
-            ops.zeros((rows, captions), "float32"),
-            self.model.empty_cache(rows * captions),
-        )
+        total = ops.zeros((rows, captions), "float32")
+        kept = (sequence, total) if draws is None else (sequence, total, draws)
+        image = self.model.encode_image(features)
+        kept = decode(self._advance, image, tokens, kept, cache, self._last_position())
+        return {"tokens": kept[0], "log_probability": kept[1]}
 
-        def unfinished(position: Any, tokens: Any, *_: Any) -> Any:
-            running = ops.any(ops.logical_and(tokens != END, tokens != PAD))
-            return ops.logical_and(position < self._last_position(), running)
-
-        def advance(position: Any, tokens: Any, sequence: Any, total: Any, cache: Any) -> Any:
-            logits, cache = self.model.step(tokens, position, image, cache)
-            log_p = self._log_probabilities(logits)
-            finished = ops.logical_or(tokens == END, tokens == PAD)
-            draw = None if draws is None else ops.take(draws, position, axis=2)
-            chosen = ops.where(finished, PAD, self._choose(log_p, draw))
-            gained = ops.take_along_axis(log_p, chosen[:, :, None], axis=-1)[:, :, 0]
-            total = total + ops.where(finished, 0.0, gained)
-            sequence = ops.slice_update(sequence, (0, 0, position + 1), chosen[:, :, None])
-            return position + 1, chosen, sequence, total, cache
-
-        _, _, sequence, total, _ = ops.while_loop(unfinished, advance, state)
-        return {"tokens": sequence, "log_probability": total}
+    def _advance(self, image: Cache, state: State) -> State:
+        """One more token of every caption that is not finished."""
+        position, tokens, (sequence, total, *draws), cache = state
+        logits, cache = self.model.step(tokens, position, image, cache)
+        log_p = self._log_probabilities(logits)
+        draw = ops.take(draws[0], position, axis=2) if draws else None
+        chosen = ops.where(finished(tokens), PAD, self._choose(log_p, draw))
+        gained = ops.take_along_axis(log_p, chosen[:, :, None], axis=-1)[:, :, 0]
+        total = total + ops.where(finished(tokens), 0.0, gained)
+        sequence = ops.slice_update(sequence, (0, 0, position + 1), chosen[:, :, None])
+        return position + 1, chosen, (sequence, total, *draws), cache
 
     def _draws(self, rows: Any, captions: int) -> Any:
         """A number from 0 to 1 for every token, float32 `[B, N, T-1]`; None where none is needed.
@@ -150,43 +150,27 @@ class BeamSearch(_Decoder):
             `log_probability` float32 `[B]`, the sum over the tokens produced.
         """
         width = self.beam_width
-        image = self.model.encode_image(features)
         rows = ops.shape(features)[0]
-        tokens = ops.full((rows, width), START, dtype="int32")
-        padding = ((0, 0), (0, 0), (0, self._last_position()))
+        tokens, sequence, cache = self._start(rows, width)
         # All beams begin alike: only the first may be extended, or they would stay alike.
         first = ops.cast(ops.arange(width) == 0, "float32")
         total = ops.broadcast_to(ops.where(first > 0, 0.0, _NEVER), (rows, width))
-        state = (
-            ops.convert_to_tensor(0),
-            tokens,
-            ops.pad(tokens[:, :, None], padding, constant_values=PAD),
-            total,
-            ops.zeros((rows, width), "float32"),
-            self.model.empty_cache(rows * width),
-        )
-
-        def unfinished(position: Any, tokens: Any, *_: Any) -> Any:
-            running = ops.any(ops.logical_and(tokens != END, tokens != PAD))
-            return ops.logical_and(position < self._last_position(), running)
-
-        def advance(
-            position: Any, tokens: Any, sequence: Any, total: Any, length: Any, cache: Any
-        ) -> Any:
-            logits, cache = self.model.step(tokens, position, image, cache)
-            beam, chosen, total, length = self._extend(logits, tokens, total, length)
-            sequence = ops.take_along_axis(sequence, beam[:, :, None], axis=1)
-            sequence = ops.slice_update(sequence, (0, 0, position + 1), chosen[:, :, None])
-            origin = ops.reshape(beam + width * ops.arange(rows)[:, None], (-1,))
-            cache = tuple(
-                (ops.take(keys, origin, axis=0), ops.take(values, origin, axis=0))
-                for keys, values in cache
-            )
-            return position + 1, chosen, sequence, total, length, cache
-
-        _, _, sequence, total, _, _ = ops.while_loop(unfinished, advance, state)
+        kept = (sequence, total, ops.zeros((rows, width), "float32"))
+        image = self.model.encode_image(features)
+        kept = decode(self._advance, image, tokens, kept, cache, self._last_position())
         # Beams are sorted by rank at every step: the first is the best.
-        return {"tokens": sequence[:, 0], "log_probability": total[:, 0]}
+        return {"tokens": kept[0][:, 0], "log_probability": kept[1][:, 0]}
+
+    def _advance(self, image: Cache, state: State) -> State:
+        """One more token of every beam that is not finished."""
+        position, tokens, (sequence, total, length), cache = state
+        logits, cache = self.model.step(tokens, position, image, cache)
+        beam, chosen, total, length = self._extend(logits, tokens, total, length)
+        sequence = ops.take_along_axis(sequence, beam[:, :, None], axis=1)
+        sequence = ops.slice_update(sequence, (0, 0, position + 1), chosen[:, :, None])
+        rows = ops.arange(ops.shape(tokens)[0])
+        origin = ops.reshape(beam + self.beam_width * rows[:, None], (-1,))
+        return position + 1, chosen, (sequence, total, length), take_rows(cache, origin)
 
     def _extend(self, logits: Any, tokens: Any, total: Any, length: Any) -> tuple[Any, ...]:
         """The best `N` of all one-token extensions of the beams.
@@ -201,21 +185,22 @@ class BeamSearch(_Decoder):
             Of the chosen, each `[B, N]`, best first: the beam extended, the token added, the
             log-probability and the length.
         """
-        vocabulary = self.model.vocabulary_size
-        finished = ops.logical_or(tokens == END, tokens == PAD)
+        width, done = self.beam_width, finished(tokens)[:, :, None]
+        # The best of all are among the best of each beam.
+        each = min(width, self.model.vocabulary_size)
+        log_p, ids = ops.top_k(self._log_probabilities(logits), each)
         # A finished beam has one extension, by padding, which costs nothing.
-        only_padding = ops.where(ops.arange(vocabulary) == PAD, 0.0, _NEVER)
-        log_p = ops.where(finished[:, :, None], only_padding, self._log_probabilities(logits))
+        log_p = ops.where(done, ops.where(ops.arange(each) == 0, 0.0, _NEVER), log_p)
+        ids = ops.where(done, PAD, ops.cast(ids, "int32"))
         totals = total[:, :, None] + log_p
-        lengths = length + ops.where(finished, 0.0, 1.0)
+        lengths = length + ops.where(done[:, :, 0], 0.0, 1.0)
         ranks = totals / (ops.maximum(lengths, 1.0) ** self.length_penalty)[:, :, None]
-        _, best = ops.top_k(ops.reshape(ranks, (-1, self.beam_width * vocabulary)), self.beam_width)
-        beam, chosen = best // vocabulary, ops.cast(best % vocabulary, "int32")
-        flat = ops.reshape(totals, (-1, self.beam_width * vocabulary))
+        _, best = ops.top_k(ops.reshape(ranks, (-1, width * each)), width)
+        beam = best // each
         return (
             beam,
-            chosen,
-            ops.take_along_axis(flat, best, axis=1),
+            ops.take_along_axis(ops.reshape(ids, (-1, width * each)), best, axis=1),
+            ops.take_along_axis(ops.reshape(totals, (-1, width * each)), best, axis=1),
             ops.take_along_axis(lengths, beam, axis=1),
         )
 

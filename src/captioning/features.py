@@ -59,7 +59,7 @@ def write_features(
         paths = shard_paths(raw, split, "parquet")
         with tqdm(desc=f"features {split}", unit=" images", disable=None) as progress:
             shards = [
-                _records(read_raw(raw, split, shard=k), extractor, progress)
+                feature_records(read_raw(raw, split, shard=k), extractor, progress)
                 for k in range(len(paths))
             ]
             resume = scratch is not None
@@ -97,10 +97,13 @@ def extract(extractor: Extractor, images: NDArray[np.uint8]) -> NDArray[np.float
     return np.concatenate(maps)
 
 
-def _records(
-    rows: Iterator[Mapping[str, Any]], extractor: Extractor, progress: tqdm[Any]
+def feature_records(
+    rows: Iterator[Mapping[str, Any]], extractor: Extractor, progress: tqdm[Any] | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Records of one shard; images are decoded by threads one batch ahead of the network."""
+    """Records `image_id`, `features` of rows `image_id`, `image` of the raw table, in order.
+
+    Images are decoded by threads one batch ahead of the network.
+    """
     size = extractor.image_size
 
     def load(row: Mapping[str, Any]) -> Any:
@@ -118,5 +121,6 @@ def _records(
             features = extract(extractor, np.stack([future.result() for future in pending]))
             for image_id, feature_map in zip(ids, features, strict=True):
                 yield {"image_id": image_id, "features": feature_map}
-            progress.update(len(ids))
+            if progress is not None:
+                progress.update(len(ids))
             ids, pending = following

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from captioning.cross_entropy import smoothed_cross_entropy
 from captioning.text import BANNED
 
 
@@ -23,11 +24,6 @@ def target_mask(targets: Any) -> Any:
     for token in BANNED:
         mask = ops.logical_and(mask, ops.not_equal(targets, token))
     return mask
-
-
-def _masked_mean(values: Any, mask: Any) -> Any:
-    mask = ops.cast(mask, "float32")
-    return ops.sum(values * mask) / ops.maximum(ops.sum(mask), 1.0)
 
 
 def token_cross_entropy(targets: Any, logits: Any) -> Any:
@@ -55,16 +51,7 @@ class MaskedCrossEntropy(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Scalar loss of targets int `[B, T]` and logits `[B, T, V]`."""
-        losses = token_cross_entropy(y_true, y_pred)
-        if self.label_smoothing:
-            size = y_pred.shape[-1]
-            ids = ops.arange(size)
-            allowed = ops.cast(ids > max(BANNED), "float32") / (size - len(BANNED))
-            mean_logit = ops.matmul(y_pred, allowed[:, None])[..., 0]
-            safe = ops.where(target_mask(y_true), y_true, max(BANNED) + 1)
-            own_logit = ops.take_along_axis(y_pred, safe[..., None], axis=-1)[..., 0]
-            losses = losses + self.label_smoothing * (own_logit - mean_logit)
-        return _masked_mean(losses, target_mask(y_true))
+        return _mean_cross_entropy(y_true, y_pred, smoothing=self.label_smoothing)
 
 
 def weighted_cross_entropy(targets: Any, logits: Any, weights: Any) -> Any:
@@ -78,8 +65,24 @@ def weighted_cross_entropy(targets: Any, logits: Any, weights: Any) -> Any:
         logits: `[B, T, V]`.
         weights: float32 `[B, T]`.
     """
-    losses = token_cross_entropy(targets, logits) * weights
-    return _masked_mean(losses, target_mask(targets))
+    return _mean_cross_entropy(targets, logits, weights)
+
+
+def _mean_cross_entropy(
+    targets: Any, logits: Any, weights: Any = None, smoothing: float = 0.0
+) -> Any:
+    """Scalar mean over the targets int `[B, T]` that count, times `weights` `[B, T]` if given."""
+    mask = target_mask(targets)
+    shares = ops.cast(mask, "float32")
+    shares = shares / ops.maximum(ops.sum(shares), 1.0)
+    shares = shares if weights is None else shares * weights
+    first = max(BANNED) + 1
+    # Any allowed target may stand in for a banned one, whose share is zero.
+    safe = ops.where(mask, targets, first)
+    flat = ops.reshape(logits, (-1, logits.shape[-1]))
+    return smoothed_cross_entropy(
+        flat, ops.reshape(safe, (-1,)), ops.reshape(shares, (-1,)), smoothing, first
+    )
 
 
 class TokenCrossEntropy(keras.metrics.Mean):

@@ -2,33 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 import keras
-from keras import ops
 
+from captioning.adamw import FusedAdamW
 from captioning.params import TrainParams
-
-
-@keras.saving.register_keras_serializable(package="captioning")
-class DenseAdamW(keras.optimizers.AdamW):
-    """AdamW for which an embedding's gradient is that of every row, as for other weights.
-
-    On TensorFlow the gradient of a lookup lists a row once for each of its occurrences. Keras would
-    square these one by one, for the second moment and for the norm that is clipped, where the
-    square of their sum is meant and what other backends give.
-    """
-
-    def apply(self, grads: Iterable[Any], trainable_variables: Any = None) -> None:
-        """Update the variables (those the optimiser was built for, if None) by their gradients."""
-        variables = list(trainable_variables or self._trainable_variables)
-        # Of a gradient that lists single rows, any reshape makes a tensor.
-        dense = [
-            None if grad is None else ops.reshape(grad, variable.shape)
-            for grad, variable in zip(grads, variables, strict=True)
-        ]
-        super().apply(dense, trainable_variables)
 
 
 def make_optimizer(params: TrainParams, steps_per_epoch: int) -> keras.optimizers.Optimizer:
@@ -45,7 +22,7 @@ def make_optimizer(params: TrainParams, steps_per_epoch: int) -> keras.optimizer
         warmup_target=params.learning_rate if warmup else None,
         warmup_steps=warmup,
     )
-    optimizer = DenseAdamW(
+    optimizer = FusedAdamW(
         rate,
         weight_decay=params.weight_decay,
         global_clipnorm=params.clip_norm,

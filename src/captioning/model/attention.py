@@ -11,6 +11,12 @@ import keras
 from keras import ops
 
 
+def apply_rows(dense: keras.layers.Dense, x: Any) -> Any:
+    """A dense layer on `[B, T, *]` as one matrix product, which takes its bias along."""
+    length, width = ops.shape(x)[1], x.shape[-1]
+    return ops.reshape(dense(ops.reshape(x, (-1, width))), (-1, length, dense.units))
+
+
 @keras.saving.register_keras_serializable(package="captioning")
 class MultiHeadAttention(keras.layers.Layer):
     """Scaled dot-product attention (Vaswani et al. 2017, "Attention Is All You Need", 3.2).
@@ -56,7 +62,7 @@ class MultiHeadAttention(keras.layers.Layer):
 
     def project_memory(self, memory: Any) -> tuple[Any, Any]:
         """Project `[B, S, *]` to keys and values, each `[B, H, S, K]`."""
-        return self._split(self.key_dense(memory)), self._split(self.value_dense(memory))
+        return self._split(self.key_dense, memory), self._split(self.value_dense, memory)
 
     def attend(
         self, query: Any, keys: Any, values: Any, mask: Any = None, training: bool | None = None
@@ -72,7 +78,7 @@ class MultiHeadAttention(keras.layers.Layer):
         Returns:
             The output `[B, T, D]` and the weights `[B, H, T, S]`, which sum to 1 over `S`.
         """
-        queries = self._split(self.query_dense(query)) * (self.key_size**-0.5)
+        queries = self._split(self.query_dense, query) * (self.key_size**-0.5)
         scores = ops.matmul(queries, ops.swapaxes(keys, -1, -2))
         scores = ops.cast(scores, "float32")
         if mask is not None:
@@ -81,9 +87,8 @@ class MultiHeadAttention(keras.layers.Layer):
         dropped = self.dropout_layer(ops.cast(weights, values.dtype), training=training)
         mixed = ops.swapaxes(ops.matmul(dropped, values), 1, 2)
         length = ops.shape(mixed)[1]
-        return self.output_dense(
-            ops.reshape(mixed, (-1, length, self.heads * self.key_size))
-        ), weights
+        joined = ops.reshape(mixed, (-1, length, self.heads * self.key_size))
+        return apply_rows(self.output_dense, joined), weights
 
     def call(
         self, query: Any, memory: Any = None, mask: Any = None, training: bool | None = None
@@ -92,10 +97,11 @@ class MultiHeadAttention(keras.layers.Layer):
         keys, values = self.project_memory(query if memory is None else memory)
         return self.attend(query, keys, values, mask, training)[0]
 
-    def _split(self, projected: Any) -> Any:
-        """`[B, T, H*K]` to `[B, H, T, K]`."""
-        length = ops.shape(projected)[1]
-        return ops.swapaxes(ops.reshape(projected, (-1, length, self.heads, self.key_size)), 1, 2)
+    def _split(self, dense: keras.layers.Dense, x: Any) -> Any:
+        """Project `[B, T, *]` to `[B, T, H*K]` and part the heads: `[B, H, T, K]`."""
+        length = ops.shape(x)[1]
+        heads = ops.reshape(apply_rows(dense, x), (-1, length, self.heads, self.key_size))
+        return ops.swapaxes(heads, 1, 2)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments, for saving."""

@@ -179,10 +179,10 @@ class CaptionDecoder(keras.Model):
         cells = self.image_encoder(features, training=training)
         return tuple(layer.cross_attention.project_memory(cells) for layer in self.decoder_layers)
 
-    def empty_cache(self, rows: Any) -> Cache:
-        """Zeroed self-attention keys and values of every layer: `[rows, H, max_length, K]`."""
+    def empty_cache(self, rows: Any, length: int) -> Cache:
+        """Zeroed self-attention keys and values of every layer: `[rows, H, length, K]`."""
         attention = self.decoder_layers[0].self_attention
-        shape = (rows, attention.heads, self.max_length, attention.key_size)
+        shape = (rows, attention.heads, length, attention.key_size)
         dtype = self.compute_dtype
         return tuple(
             (ops.zeros(shape, dtype), ops.zeros(shape, dtype)) for _ in self.decoder_layers
@@ -195,7 +195,8 @@ class CaptionDecoder(keras.Model):
             tokens: int32 `[B, N]`, the tokens at `position`.
             position: int scalar, from 0.
             image: from `encode_image`, for the `B` images.
-            cache: keys and values of the tokens before, `[B*N, H, max_length, K]`.
+            cache: keys and values of the tokens before, `[B*N, H, length, K]`, longer than
+                `position`.
 
         Returns:
             Logits float32 `[B, N, V]` and the cache with this token added.

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from captioning.model.attention import MultiHeadAttention
+from captioning.model.attention import MultiHeadAttention, apply_rows
 
 
 @keras.saving.register_keras_serializable(package="captioning")
@@ -117,7 +117,7 @@ class DecoderLayer(keras.layers.Layer):
 
         Args:
             x: `[B*N, 1, D]`.
-            cache: keys and values `[B*N, H, max_length, K]`, filled before `position`.
+            cache: keys and values `[B*N, H, length, K]`, filled before `position`.
             position: int scalar, where the token stands.
             image: keys and values `[B, H, S, K]`.
             beams: `N`.
@@ -164,7 +164,8 @@ class DecoderLayer(keras.layers.Layer):
             return self.residual_dropout(output, training=training)
 
         def feed_forward_block(y: Any) -> Any:
-            return self.feed_forward_dropout(self.contract(self.expand(y)), training=training)
+            hidden = apply_rows(self.contract, apply_rows(self.expand, y))
+            return self.feed_forward_dropout(hidden, training=training)
 
         for norm, block in zip(
             self.norms, (self_block, cross_block, feed_forward_block), strict=True

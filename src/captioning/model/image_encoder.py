@@ -10,6 +10,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from captioning.model.attention import apply_rows
+
 
 @keras.saving.register_keras_serializable(package="captioning")
 class ImageEncoder(keras.layers.Layer):
@@ -59,7 +61,7 @@ class ImageEncoder(keras.layers.Layer):
         _, height, width, channels = features.shape
         cells = ops.reshape(ops.cast(features, self.compute_dtype), (-1, height * width, channels))
         if self.project:
-            cells = self.norm(self.projection(cells))
+            cells = self.norm(apply_rows(self.projection, cells))
         if self.positions:
             cells = cells + ops.cast(self.cell_positions, cells.dtype)
         return self.dropout_layer(cells, training=training)

@@ -1,0 +1,74 @@
+"""`python -m benchmarks`: see `make bench`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.alternate import alternate
+from benchmarks.data import BenchData, ShareWriter
+from benchmarks.parts import PARTS, Bench
+from benchmarks.report import as_json, table
+from captioning.errors import InputError
+from captioning.files import write_json
+
+_TRAIN_IMAGES, _VALIDATION_IMAGES = 480, 64
+
+
+def main() -> None:
+    """Measure, print the table, write the JSON."""
+    arguments = _arguments()
+    with tempfile.TemporaryDirectory(prefix="captioning-bench-") as work:
+        data = BenchData(arguments.root, Path(work), _TRAIN_IMAGES, _VALIDATION_IMAGES)
+        data.check()
+        bench = Bench(data, runs=arguments.runs)
+        print("the machine's ceilings", file=sys.stderr)
+        bench.measure_machine()
+        alternate({"share": (ShareWriter, {"data": data})}, 1)
+        rows = []
+        for name in arguments.parts:
+            print(name, file=sys.stderr)
+            rows += PARTS[name](bench)
+        dataset = data.params.dataset
+    ceilings = {name: f"{value / 1e9:.1f}" for name, value in bench.ceilings.items()}
+    print(f"{dataset}, {os.cpu_count()} cores; medians of alternated runs")
+    print(
+        f"ceilings: {ceilings['matmul_float32']} GFLOP/s in float32, "
+        f"{ceilings['matmul_bfloat16']} in bfloat16, copying {ceilings['copy']} GB/s\n"
+    )
+    print(table(rows))
+    machine = {"dataset": dataset, "cores": os.cpu_count(), **bench.ceilings}
+    write_json(arguments.json, as_json(rows, machine, bench.details))
+    print(f"\nall figures: {arguments.json}")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "parts",
+        nargs="*",
+        default=list(PARTS),
+        metavar="part",
+        help=f"which of {', '.join(PARTS)}; all without",
+    )
+    parser.add_argument("--runs", type=int, default=5, help="of every side")
+    parser.add_argument("--root", type=Path, default=Path(), help="folder of params.yaml and data/")
+    parser.add_argument("--json", type=Path, default=Path("benchmarks/results.json"))
+    arguments = parser.parse_args()
+    unknown = [part for part in arguments.parts if part not in PARTS]
+    if unknown:
+        parser.error(f"no such part: {', '.join(unknown)}; choose from {', '.join(PARTS)}")
+    arguments.root = arguments.root.resolve()
+    return arguments
+
+
+if __name__ == "__main__":
+    # What TensorFlow says at its start is no result.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        main()
+    except InputError as error:
+        sys.exit(f"error: {error}")

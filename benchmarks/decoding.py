@@ -1,0 +1,141 @@
+"""Decoding the test split, images a second, from feature maps in memory.
+
+Both sides have the weights of one model, the tutorial's decoder, trained for a few hundred steps
+so that captions end where captions end; they must say the same.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import tutorial
+from benchmarks.alternate import Work
+from benchmarks.data import BenchData, examples
+from benchmarks.training import compile_as_fit, decoder_size
+from captioning.batches import feature_shape, training_batches
+from captioning.decoding import make_decoder
+from captioning.device import use_device
+from captioning.model import CaptionDecoder
+from captioning.text import PAD
+
+_IMAGES, _CAPTIONS, _DROPOUT, _WARM_UP_EPOCHS = 16, 2, 0.1, 0.1
+
+
+def weights_path(data: BenchData) -> Path:
+    """Where the weights lie that both sides decode with."""
+    return data.work / "decoder.npz"
+
+
+def new_decoder(data: BenchData) -> CaptionDecoder:
+    """This project's decoder, built as the tutorial's."""
+    length = data.params.model.max_length
+    shape = feature_shape(data.features())
+    return tutorial.same_size(len(data.bias), shape, dropout=_DROPOUT, max_length=length)
+
+
+def load_decoder(data: BenchData) -> CaptionDecoder:
+    """The same with those weights."""
+    decoder = new_decoder(data)
+    with np.load(weights_path(data)) as weights:
+        decoder.set_weights([weights[f"arr_{index}"] for index in range(len(weights))])
+    return decoder
+
+
+class Train(Work):
+    """Trains the decoder that the sides share.
+
+    Args:
+        data: what to train on.
+        steps: of 32 captions.
+    """
+
+    def __init__(self, data: BenchData, steps: int) -> None:
+        self.data, self.steps = data, steps
+        self.settings = data.params.train.model_copy(
+            update={"epochs": 1, "warmup_epochs": _WARM_UP_EPOCHS}
+        )
+        use_device(self.settings.seed, self.settings.threads)
+
+    def run(self) -> float:
+        """Train and save; steps."""
+        features, tokens = self.data.features(), self.data.tokens()
+        model = new_decoder(self.data)
+        model.set_output_bias(self.data.bias)
+        compile_as_fit(model, self.settings, self.steps)
+        batches = training_batches(
+            features, tokens, "train", _IMAGES, _CAPTIONS, self.settings.seed
+        )
+        model.fit(batches, steps_per_epoch=self.steps, shuffle=False, verbose=0)
+        np.savez(weights_path(self.data), *model.get_weights())
+        return self.steps
+
+
+class SimpleGen(Work):
+    """The tutorial's `simple_gen`, image by image.
+
+    Args:
+        data: whose test split is captioned.
+        images: captioned in one run.
+    """
+
+    def __init__(self, data: BenchData, images: int) -> None:
+        self.images = images
+        self.maps = [feature_map for feature_map, _ in examples(data, "test", images)]
+        ours = load_decoder(data)
+        self.model = tutorial.TutorialCaptioner(
+            len(data.bias), data.bias, max_length=ours.max_length, epsilon=1e-6
+        )
+        self.model((self.maps[0][None].astype("float32"), np.array([[2]])))
+        tutorial.copy_weights(ours, self.model)
+        self.captions: list[list[int]] = []
+
+    def run(self) -> float:
+        """Caption the images."""
+        self.captions = [self.model.simple_gen(feature_map) for feature_map in self.maps]
+        return self.images
+
+    def facts(self) -> dict[str, Any]:
+        """`captions` of the images, as token ids."""
+        return {"captions": self.captions}
+
+
+class Ours(Work):
+    """Our decoder over the whole split, as `evaluate` calls it.
+
+    Args:
+        data: whose test split is captioned.
+        decoder: `greedy` or `beam`.
+        compared: how many captions `facts` tells.
+        images: of the split at most.
+    """
+
+    def __init__(
+        self, data: BenchData, decoder: str, compared: int, images: int | None = None
+    ) -> None:
+        settings = data.params.evaluate
+        use_device(settings.seed, data.params.train.threads)
+        features = data.features()
+        count = min(images or features.count("test"), features.count("test"))
+        self.maps = np.stack([feature_map for feature_map, _ in examples(data, "test", count)])
+        self.model = load_decoder(data)
+        self.decoder = make_decoder(self.model, decoder, beam_width=3)
+        self.batch, self.compared = settings.batch_images, compared
+        self.tokens = self._decode()
+
+    def run(self) -> float:
+        """Caption the split."""
+        self.tokens = self._decode()
+        return len(self.maps)
+
+    def facts(self) -> dict[str, Any]:
+        """`captions` of the first images, as token ids; `flops_per_image` that one beam needs."""
+        captions = [[t for t in row if t != PAD] for row in self.tokens.tolist()]
+        lengths = [len(caption) - 1 for caption in captions]
+        flops = decoder_size(self.model).forward(len(captions), lengths) / len(captions)
+        return {"captions": captions[: self.compared], "flops_per_image": flops}
+
+    def _decode(self) -> Any:
+        return self.decoder.predict(self.maps, batch_size=self.batch, verbose=0)["tokens"]

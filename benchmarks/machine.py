@@ -1,0 +1,83 @@
+"""What this machine can do at most: matrix products, memory copies, reading files."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.alternate import Work
+
+_SIDE, _COPY, _CHUNK = 2048, 256 << 20, 8 << 20
+_RUNS = 5
+
+
+class Ceilings(Work):
+    """Measured in a process of its own, see `alternate.Work`; one run is all."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, float] = {}
+
+    def run(self) -> float:
+        """Measure everything."""
+        for dtype in ("float32", "bfloat16"):
+            self.found[f"matmul_{dtype}"] = matmul_rate(dtype)
+        self.found["copy"] = copy_rate()
+        return 1
+
+    def facts(self) -> dict[str, Any]:
+        """`matmul_float32`, `matmul_bfloat16` in operations a second, `copy` in bytes a second."""
+        return self.found
+
+
+def best_seconds(work: Callable[[], Any], runs: int = _RUNS) -> float:
+    """The shortest of several runs: a ceiling is what nothing disturbed."""
+    seconds = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def matmul_rate(dtype: str) -> float:
+    """Operations a second of TensorFlow's product of two 2,048 x 2,048 matrices."""
+    import tensorflow as tf
+
+    matrix = tf.cast(tf.random.stateless_normal((_SIDE, _SIDE), (1, 2)), dtype)
+    product = tf.function(lambda: tf.reduce_max(tf.matmul(matrix, matrix)))
+    product()
+    return 2 * _SIDE**3 / best_seconds(lambda: product().numpy())
+
+
+def copy_rate() -> float:
+    """Bytes a second, read and written counted each, of copying 256 MiB."""
+    source = np.ones(_COPY, np.uint8)
+    target = np.empty_like(source)
+    np.copyto(target, source)
+    return 2 * _COPY / best_seconds(lambda: np.copyto(target, source))
+
+
+def forget(paths: Sequence[Path]) -> None:
+    """Ask the system to drop files from its cache, so that the next read is the disk's."""
+    if not hasattr(os, "posix_fadvise"):
+        return
+    for path in paths:
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def read_through(paths: Sequence[Path]) -> int:
+    """Read files from start to end into one buffer; the number of bytes."""
+    buffer = bytearray(_CHUNK)
+    total = 0
+    for path in paths:
+        with open(path, "rb", buffering=0) as file:
+            while count := file.readinto(buffer):
+                total += count
+    return total
