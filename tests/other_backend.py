@@ -41,7 +41,7 @@ def use(decoder: CaptionDecoder, inputs: dict[str, np.ndarray]) -> dict[str, np.
         metrics=[TokenCrossEntropy(), TokenAccuracy()],
         jit_compile=keras.backend.backend() == "jax",
     )
-    history = decoder.fit(batch, tokens[:, 1:], batch_size=3, epochs=2, shuffle=False, verbose=0)
+    history = decoder.fit(batch, tokens[:, 1:], batch_size=6, epochs=2, shuffle=False, verbose=0)
     results |= {f"history_{name}": np.array(v) for name, v in history.history.items()}
     return results | {f"weight_{w.path}": keras.ops.convert_to_numpy(w) for w in decoder.weights}
 

@@ -18,7 +18,8 @@ from captioning.text import BANNED, END, PAD, START
 
 pytestmark = pytest.mark.slow
 
-VOCABULARY, LENGTH, IMAGES = 30, 12, 6
+# Long enough, and so many, that decoding goes through all of its loops.
+VOCABULARY, LENGTH, IMAGES = 30, 20, 12
 RECIPES = {
     "default": {},
     "tutorial": {

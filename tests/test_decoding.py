@@ -10,6 +10,7 @@ import pytest
 from keras import ops
 
 from captioning.decoding import BeamSearch, Sampler, make_decoder
+from captioning.decoding_loop import SHORT
 from captioning.model import CaptionDecoder
 from captioning.text import BANNED, END, PAD, START
 
@@ -57,9 +58,8 @@ def tokens(decoder) -> list[list[int]]:
 
 def tiny_model(**changes) -> CaptionDecoder:
     keras.utils.set_random_seed(5)
-    model = CaptionDecoder(
-        VOCABULARY, (2, 2, 4), units=8, heads=2, feed_forward_units=16, max_length=LENGTH, **changes
-    )
+    size = {"units": 8, "heads": 2, "feed_forward_units": 16, "max_length": LENGTH}
+    model = CaptionDecoder(VOCABULARY, (2, 2, 4), **{**size, **changes})
     bias = np.zeros(VOCABULARY, "float32")
     bias[list(BANNED)] = -1e9
     model.set_output_bias(bias)
@@ -148,6 +148,18 @@ def test_cached_decoding_agrees_with_running_the_prefix_again():
             inputs = {"features": feature[None], "tokens": np.array([prefix], "int32")}
             prefix.append(int(np.argmax(ops.convert_to_numpy(model(inputs))[0, -1])))
         assert row == prefix + [PAD] * (LENGTH - len(prefix))
+
+
+@pytest.mark.parametrize("way", ["greedy", "beam"])
+@pytest.mark.parametrize("length", [LENGTH, 2 * SHORT])
+def test_few_images_by_themselves_are_captioned_as_among_many(way, length):
+    decoder = make_decoder(tiny_model(max_length=length), way)
+    many = np.concatenate([FEATURES, np.random.default_rng(1).random((21, 2, 2, 4), "float32")])
+    among, alone = decoder.predict(many, verbose=0), decoder.predict_on_batch(FEATURES)
+    np.testing.assert_array_equal(alone["tokens"], among["tokens"][:3])
+    np.testing.assert_allclose(
+        alone["log_probability"], among["log_probability"][:3], rtol=1e-4, atol=1e-4
+    )
 
 
 def test_sampling_follows_the_seed_and_the_probabilities():

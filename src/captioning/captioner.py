@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captioning.decoding import BeamSearch, Sampler
+from captioning.decoding_loop import FEW
 from captioning.errors import InputError
 from captioning.extractors import Extractor, make_extractor
 from captioning.features import extract
@@ -141,7 +142,11 @@ class Captioner:
             Captions, their log-probabilities float32 `[B]`, their token ids int32 `[B, T]`.
         """
         features = self.features(images)
-        out = decoder.predict(features, batch_size=batch_images, verbose=0)
+        if len(features) <= FEW:
+            # By itself, a batch's size is known when the decoder is traced.
+            out = decoder.predict_on_batch(features)
+        else:
+            out = decoder.predict(features, batch_size=batch_images, verbose=0)
         captions = [self.vocabulary.decode(row) for row in out["tokens"].tolist()]
         return captions, out["log_probability"], out["tokens"]
 

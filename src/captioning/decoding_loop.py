@@ -54,6 +54,9 @@ def decode(
     # An array program's sizes are known when it is compiled; a graph's are tensors.
     few = max(rows // FEW, 1) if isinstance(rows, int) else ops.maximum(rows // FEW, 1)
     state = (ops.convert_to_tensor(0), tokens, kept, cache)
+    if isinstance(rows, int) and rows <= FEW:
+        # One loop for one picture or a few: tracing several would take longer than they save.
+        return _loop(advance, image, _with_room(state, max(last - SHORT, 0)), last, 0)[2]
     state = _loop(advance, image, state, min(SHORT, last), few)
     if last > SHORT:
         state = _loop(advance, image, _with_room(state, last - SHORT), last, few)
