@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro seeds test chaos bench lint format lock clean
+.PHONY: help setup repro seeds test chaos bench growth lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -36,6 +36,9 @@ chaos: $(STAMP) ## kill stages 60 times and prove that the results stay the same
 
 bench: $(STAMP) ## time this project beside the tutorial's way (after `make repro`)
 	$(BIN)/python -m benchmarks
+
+growth: $(STAMP) ## measure every stage's memory and time as the dataset grows 1x, 4x, 16x
+	$(BIN)/python -m benchmarks.growth
 
 lint: $(STAMP) ## check style and types
 	$(BIN)/ruff check .

@@ -11,8 +11,9 @@ from imports import ROOT
 
 from captioning import significance
 
-# The folder of a script is on the path when it is run; here scripts are called from tests.
-sys.path.append(str(ROOT / "stages"))
+# The folder of a script is on the path when it is run, and the root for `python -m benchmarks`;
+# here both are called from tests.
+sys.path += [str(ROOT / "stages"), str(ROOT)]
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
+from keras import ops
 
 
 class FusedAdamW(keras.optimizers.AdamW):
@@ -12,20 +14,22 @@ class FusedAdamW(keras.optimizers.AdamW):
 
     Keras composes the update of a dozen operations, each with a pass of its own over moments,
     gradient and weights; TensorFlow has them as one. The arithmetic is the same, the rounding of
-    the last digits is not; and where a table's row was looked up several times, its gradients
-    are added before they are squared, which Keras does after. Other backends keep Keras' own
-    update, which they compile into one.
+    the last digits is not. Other backends keep Keras' own update, which they compile into one.
+
+    An embedding's gradient is that of every row, as for other weights: on TensorFlow a lookup's
+    lists a row once for each of its occurrences, and Keras would square these one by one, for the
+    second moment and for the norm that is clipped, where the square of their sum is meant.
     """
 
-    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
-        """Update all variables, from gradients in their order."""
-        if keras.backend.backend() == "tensorflow":
-            import tensorflow as tf
-
-            # An embedding's comes as the rows that were looked up, one index perhaps several times.
-            rows = tf.IndexedSlices
-            grads = [tf.convert_to_tensor(g) if isinstance(g, rows) else g for g in grads]
-        super().apply(grads, trainable_variables)
+    def apply(self, grads: Iterable[Any], trainable_variables: Any = None) -> None:
+        """Update the variables (those the optimiser was built for, if None) by their gradients."""
+        variables = list(trainable_variables or self._trainable_variables)
+        # Of a gradient that lists single rows, any reshape makes a tensor.
+        dense = [
+            None if grad is None else ops.reshape(grad, variable.shape)
+            for grad, variable in zip(grads, variables, strict=True)
+        ]
+        super().apply(dense, trainable_variables)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update one variable, in place."""

@@ -86,8 +86,8 @@ class Sampler(_Decoder):
         rows = ops.shape(features)[0]
         tokens, sequence, cache = self._start(rows, captions)
         draws = self._draws(rows, captions)
-        kept = (sequence, ops.zeros((rows, captions), "float32"))
-        kept = kept if draws is None else (*kept, draws)
+        total = ops.zeros((rows, captions), "float32")
+        kept = (sequence, total) if draws is None else (sequence, total, draws)
         image = self.model.encode_image(features)
         kept = decode(self._advance, image, tokens, kept, cache, self._last_position())
         return {"tokens": kept[0], "log_probability": kept[1]}

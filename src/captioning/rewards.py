@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sacrebleu.metrics.bleu import BLEU
 
-from captioning.text import PAD, START
+from captioning.text import END, PAD, START
 
 _ORDERS = 4
 # CIDEr-D's tolerance for another length, in words, and its usual scale.
@@ -27,34 +27,30 @@ Ngram = tuple[int, ...]
 
 @dataclass(frozen=True)
 class _Counted:
-    """A caption's n-grams, n = 1..4, and its length in words, `[END]` included."""
+    """A caption's n-grams, n = 1..4, `[END]` among their words, and its length without."""
 
     ngrams: Counter[Ngram]
     length: int
 
 
 def count_ngrams(ids: Iterable[int]) -> _Counted:
-    """N-grams of a caption's token ids, without `[START]` and padding.
-
-    `[END]` counts as a word: otherwise a caption that breaks off after "on a" would lose little
-    by it.
-    """
+    """N-grams of a caption's token ids, without `[START]` and padding, but with `[END]`."""
     words = [token for token in ids if token not in (START, PAD)]
     ngrams = Counter(
         tuple(words[start : start + order])
         for order in range(1, _ORDERS + 1)
         for start in range(len(words) - order + 1)
     )
-    return _Counted(ngrams, len(words))
+    return _Counted(ngrams, len(words) - words.count(END))
 
 
 class CaptionReward:
     """CIDEr-D plus a share of sentence BLEU-4, for captions as token ids.
 
     CIDEr-D (Vedantam et al. 2015) is pycocoevalcap's, but with document frequencies that are
-    fixed: those of the train split, whatever captions are at hand. BLEU-4 is smoothed by adding
-    one to the counts of every order above the first (Lin and Och 2004); it asks for the exact
-    words and the length, which CIDEr-D alone leaves too free.
+    fixed: those of the train split, whatever captions are at hand. `[END]` counts as a word of it:
+    otherwise a caption that breaks off after "on a" would lose little by it. BLEU-4 is smoothed by
+    adding one to the counts of every order above the first (Lin and Och 2004).
 
     Args:
         document_frequency: of how many images the references have an n-gram; 1 where it is missing.
@@ -150,6 +146,8 @@ def _bleu_4(said: _Counted, most: Mapping[Ngram, int], lengths: Sequence[int]) -
     """Smoothed BLEU-4 of one caption, 0 to 1; `most` caps how often each n-gram counts."""
     matches, totals = [0] * _ORDERS, [0] * _ORDERS
     for ngram, count in said.ngrams.items():
+        if END in ngram:
+            continue
         totals[len(ngram) - 1] += count
         matches[len(ngram) - 1] += min(count, most.get(ngram, 0))
     closest = min(lengths, key=lambda length: (abs(length - said.length), length))

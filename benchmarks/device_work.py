@@ -1,0 +1,210 @@
+"""What `benchmarks.gpu` times: a matrix product, a train step, a batch of captions.
+
+Keras on JAX alone. Legend: `B` images, `N` captions of an image, `T` tokens of a caption, `V`
+vocabulary.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, astuple, dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.counting import DecoderSize
+from captioning.decoding import make_decoder
+from captioning.losses import MaskedCrossEntropy
+from captioning.model import CaptionDecoder
+from captioning.model.build import build_decoder
+from captioning.optimizer import make_optimizer
+from captioning.params import Params
+from captioning.text import BANNED, END, START
+
+_VOCABULARY, _FEATURES, _BEAMS = 5000, (7, 7, 1280), 3
+_HEAD_WIDTH = 64
+_CHUNKS = 3
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One size of one kind of work.
+
+    Args:
+        work: `training`, `greedy` or `beam`.
+        precision: `float32`, or `bfloat16` for float32 weights and bfloat16 arithmetic.
+        layers, units: of the decoder; heads are 64 wide, the feed-forward block four times `units`.
+        images: `B`.
+        captions: `N`, in training.
+        length: `T`, `[START]` and `[END]` included.
+    """
+
+    work: str
+    precision: str
+    layers: int
+    units: int
+    images: int
+    captions: int
+    length: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The arguments by name."""
+        return asdict(self)
+
+    def cells(self) -> tuple[str, ...]:
+        """The arguments as text."""
+        return tuple(map(str, astuple(self)))
+
+    def decoder(self, params: Params) -> CaptionDecoder:
+        """A decoder of this size, otherwise as the params say, that never produces `[END]`."""
+        sizes = {
+            "layers": self.layers,
+            "units": self.units,
+            "heads": max(self.units // _HEAD_WIDTH, 1),
+            "key_size": None,
+            "feed_forward_units": 4 * self.units,
+            "max_length": self.length,
+        }
+        bias = np.zeros(_VOCABULARY, np.float32)
+        # Captions of full length: how long decoding takes depends on no weight.
+        bias[[*BANNED, END]] = -1e9
+        model = params.model.model_copy(update=sizes)
+        return build_decoder(model, self.precision, _FEATURES, bias)
+
+    def size(self, decoder: CaptionDecoder) -> DecoderSize:
+        """What its arithmetic depends on."""
+        attention = decoder.decoder_layers[0].self_attention
+        return DecoderSize(
+            layers=self.layers,
+            units=self.units,
+            width=attention.heads * attention.key_size,
+            feed_forward=4 * self.units,
+            vocabulary=_VOCABULARY,
+            cells=_FEATURES[0] * _FEATURES[1],
+            channels=_FEATURES[2],
+            projected=decoder.image_encoder.project,
+        )
+
+    def features(self) -> Any:
+        """Synthetic feature maps, half precision `[B, height, width, C]`, on the device."""
+        random = np.random.default_rng(0)
+        return jnp.asarray(random.random((self.images, *_FEATURES), np.float32), jnp.float16)
+
+
+class Training:
+    """The decoder's own train step, with loss and optimiser as in the pipeline.
+
+    Args:
+        setting: its size.
+        params: whence the rest.
+
+    Attributes:
+        parameters: of the decoder.
+        captions: in a step.
+        flops: operations that a step needs.
+    """
+
+    def __init__(self, setting: Setting, params: Params) -> None:
+        model = setting.decoder(params)
+        model.compile(
+            optimizer=make_optimizer(params.train, steps_per_epoch=1000),
+            loss=MaskedCrossEntropy(params.train.label_smoothing),
+        )
+        model.optimizer.build(model.trainable_variables)
+        ids = np.random.default_rng(0).integers(
+            END + 1, _VOCABULARY, (setting.images, setting.captions, setting.length), np.int32
+        )
+        ids[:, :, 0], ids[:, :, -1] = START, END
+        inputs, targets = (
+            jnp.asarray(part.reshape(setting.images, -1)) for part in (ids[..., :-1], ids[..., 1:])
+        )
+        self._batch = ({"features": setting.features(), "tokens": inputs}, targets)
+        self._step = jax.jit(model.train_step, donate_argnums=0)
+        self._state = tuple(
+            [variable.value for variable in variables]
+            for variables in (
+                model.trainable_variables,
+                model.non_trainable_variables,
+                model.optimizer.variables,
+                model.metrics_variables,
+            )
+        )
+        self.parameters = model.count_params()
+        self.captions = setting.images * setting.captions
+        lengths = [setting.length - 1] * self.captions
+        self.flops = setting.size(model).training(setting.images, lengths)
+
+    def __call__(self) -> Any:
+        """One step."""
+        logs, self._state = self._step(self._state, self._batch)
+        return logs
+
+
+class Decoding:
+    """A batch captioned greedily or by beam search of width 3.
+
+    Args:
+        setting: its size.
+        params: whence the rest.
+
+    Attributes:
+        parameters: of the decoder.
+        captions: in a batch.
+        flops: operations that a batch needs.
+    """
+
+    def __init__(self, setting: Setting, params: Params) -> None:
+        model = setting.decoder(params)
+        decoder = make_decoder(model, setting.work, beam_width=_BEAMS)
+        decoder.build((setting.images, *_FEATURES))
+        self._variables = tuple(
+            [variable.value for variable in variables]
+            for variables in (decoder.trainable_variables, decoder.non_trainable_variables)
+        )
+        self._features = setting.features()
+        self._run = jax.jit(lambda variables, maps: decoder.stateless_call(*variables, maps)[0])
+        self.parameters = model.count_params()
+        self.captions = setting.images
+        rows = setting.images * (_BEAMS if setting.work == "beam" else 1)
+        self.flops = setting.size(model).forward(setting.images, [setting.length - 1] * rows)
+
+    def __call__(self) -> Any:
+        """One batch."""
+        return self._run(self._variables, self._features)
+
+
+def seconds_a_call(call: Callable[[], Any], seconds: float) -> float:
+    """Time of one call on the device: the median of a few runs of many calls each.
+
+    Args:
+        call: whose results are waited for; its first calls compile.
+        seconds: that all runs take together, about.
+    """
+    for _ in range(2):
+        jax.block_until_ready(call())
+    start = time.perf_counter()
+    jax.block_until_ready(call())
+    number = max(1, round(seconds / _CHUNKS / (time.perf_counter() - start)))
+    runs = []
+    for _ in range(_CHUNKS):
+        start = time.perf_counter()
+        for _ in range(number):
+            result = call()
+        jax.block_until_ready(result)
+        runs.append((time.perf_counter() - start) / number)
+    return statistics.median(runs)
+
+
+def matmul_rate(precision: str, side: int, seconds: float) -> float:
+    """Operations a second of a large matrix product: the peak that work is held against.
+
+    In float32 it is JAX's default precision, as in the model: on a GPU that may be TF32.
+    """
+    keys = jax.random.split(jax.random.key(0))
+    left, right = (jax.random.normal(key, (side, side), jnp.dtype(precision)) for key in keys)
+    product = jax.jit(jnp.matmul)
+    return 2 * side**3 / seconds_a_call(lambda: product(left, right), seconds)

@@ -1,0 +1,90 @@
+"""The benchmarks of growth and of devices run, and report what they should; no time is judged."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from imports import ROOT
+from small_repository import SMALL, run
+
+from benchmarks import growth
+
+SMALL_MODEL = {key: value for key, value in SMALL.items() if not key.startswith("datasets.")}
+
+
+def measured(stage: str, factor: int, images: int, peak: int, seconds: float) -> dict[str, object]:
+    figures = {"peak_bytes": peak, "seconds": seconds, "cpu_seconds": seconds}
+    return {"stage": stage, "factor": factor, "images": images, **figures}
+
+
+def test_growth_is_what_an_image_more_costs():
+    runs = [
+        measured(stage, factor, images, peak, seconds)
+        for stage in growth.STAGES
+        for factor, images, peak, seconds in ((1, 100, 5000, 2.0), (4, 400, 5300, 5.0))
+    ]
+    summary = growth.growth(runs)
+    assert [row["stage"] for row in summary] == list(growth.STAGES)
+    assert summary[0] == {
+        "stage": "download",
+        "peak_bytes": [5000, 5300],
+        "seconds": [2.0, 5.0],
+        "cpu_seconds": [2.0, 5.0],
+        "peak_ratio": 1.06,
+        "bytes_per_image": [1],
+        "cpu_seconds_per_image": [0.01],
+    }
+    assert len(growth.table(summary, [1, 4]).rows) == len(growth.STAGES)
+
+
+def test_all_splits_grow_in_proportion():
+    assert growth.images(16, 1) == {"train": 16, "validation": 2, "test": 4}
+    assert growth.images(16, 4) == {"train": 64, "validation": 8, "test": 16}
+
+
+def test_a_stage_that_fails_is_shown(tmp_path):
+    with pytest.raises(SystemExit, match="no such thing"):
+        growth.run([sys.executable, "-c", "raise SystemExit('no such thing')"], tmp_path)
+
+
+def test_peak_memory_is_the_child_s_own(tmp_path):
+    command = [sys.executable, "-c", "x = b'x' * (200 << 20)"]
+    usage = growth.run(command, tmp_path)
+    assert 200 << 20 < usage["peak_bytes"] < 400 << 20
+    assert usage["seconds"] > 0
+
+
+@pytest.mark.slow
+def test_growth_measures_every_stage(tmp_path, capsys):
+    params, out = tmp_path / "params.yaml", tmp_path / "growth.json"
+    growth.write_params(ROOT / "params.yaml", params, SMALL_MODEL)
+    arguments = ["--images", "16", "--factors", "1", "--params", str(params), "--json", str(out)]
+    growth.main(arguments)
+    report = json.loads(out.read_text())
+    assert [row["stage"] for row in report["runs"]] == list(growth.STAGES)
+    for row in report["runs"]:
+        assert row["images"] == 22
+        assert row["peak_bytes"] > 20 << 20 and row["cpu_seconds"] > 0 and row["seconds"] > 0
+    assert "evaluate" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_devices_are_measured_without_tensorflow(tmp_path):
+    out: Path = tmp_path / "gpu.json"
+    printed = run(
+        ROOT, sys.executable, "-m", "benchmarks.gpu", "--quick", "--json", str(out), errors=False
+    )
+    report = json.loads(out.read_text())
+    assert not report["machine"]["tensorflow_imported"]
+    assert report["machine"]["matmul_flops_per_second"].keys() == {"float32", "bfloat16"}
+    works = [(row["precision"], row["work"]) for row in report["rows"]]
+    kinds = ("training", "greedy", "beam")
+    assert works == [(p, kind) for p in ("float32", "bfloat16") for kind in kinds]
+    for row in report["rows"]:
+        assert row["flops_per_second"] == pytest.approx(row["flops"] / row["seconds"])
+        assert row["images_per_second"] == pytest.approx(row["images"] / row["seconds"])
+        assert row["share_of_peak"] > 0
+        assert f"{row['captions_per_second']:,.0f}" in printed
