@@ -54,7 +54,7 @@ def _arguments() -> argparse.Namespace:
         metavar="part",
         help=f"which of {', '.join(PARTS)}; all without",
     )
-    parser.add_argument("--runs", type=int, default=5, help="of every side")
+    parser.add_argument("--runs", type=int, default=3, help="of every side")
     parser.add_argument("--root", type=Path, default=Path(), help="folder of params.yaml and data/")
     parser.add_argument("--json", type=Path, default=Path("benchmarks/results.json"))
     arguments = parser.parse_args()

@@ -30,9 +30,9 @@ class Bench:
     """
 
     data: BenchData
-    runs: int = 5
-    generated: int = 8
-    decoder_steps: int = 300
+    runs: int = 3
+    generated: int = 6
+    decoder_steps: int = 200
     extracted: int = 256
     split_images: int | None = None
     input_steps: int = 40
@@ -129,14 +129,18 @@ class Bench:
         """From encoded images to feature maps."""
         arguments = {"data": self.data, "images": self.extracted}
         sides: dict[str, Factory] = {
-            "tutorial": (extraction.Tutorial, arguments),
+            "tutorial": (extraction.Tutorial, {**arguments, "parallel": False}),
+            "in parallel": (extraction.Tutorial, {**arguments, "parallel": True}),
             "ours": (extraction.Ours, arguments),
         }
         found = self.sides("extraction", sides, self.runs)
-        ours = found["ours"]
-        work = ours.facts["flops_per_image"]
+        ours, work = found["ours"], found["ours"].facts["flops_per_image"]
         return [
-            compare("extraction", "images/s", found["tutorial"], ours, 1.8, work, self.ceiling())
+            compare(part, "images/s", found[side], ours, target, work, self.ceiling())
+            for part, side, target in (
+                ("extraction", "tutorial", 1.8),
+                ("extraction, reference decoding in parallel", "in parallel", None),
+            )
         ]
 
     def reading(self) -> list[Row]:

@@ -73,9 +73,12 @@ class TutorialExtraction:
 
     Args:
         image_size: side that images are resized to, in pixels.
+        parallel: whether images are decoded by several threads, ahead of the network; the
+            tutorial decodes one after the other, when the network asks.
     """
 
-    def __init__(self, image_size: int) -> None:
+    def __init__(self, image_size: int, parallel: bool = False) -> None:
+        self.parallel = parallel
         self.model = lite0(image_size)
         self.size = image_size
         self.network = tf.function(lambda images: self.model(images, training=False))
@@ -83,8 +86,10 @@ class TutorialExtraction:
     def __call__(self, encoded: list[bytes]) -> np.ndarray[Any, Any]:
         """Feature maps float32 `[B, size/32, size/32, C]`."""
         dataset = tf.data.Dataset.from_tensor_slices(encoded)
-        dataset = dataset.map(self._load, num_parallel_calls=tf.data.AUTOTUNE)
-        batches = dataset.batch(_BATCH).prefetch(tf.data.AUTOTUNE)
+        threads = tf.data.AUTOTUNE if self.parallel else None
+        batches = dataset.map(self._load, num_parallel_calls=threads).batch(_BATCH)
+        if self.parallel:
+            batches = batches.prefetch(tf.data.AUTOTUNE)
         return np.concatenate([self.network(batch).numpy() for batch in batches])
 
     def _load(self, data: tf.Tensor) -> tf.Tensor:
