@@ -94,7 +94,7 @@ class Data:
 
 
 def run_refine(folder, epochs: int, samples=None, **changes):
-    decoder = make_decoder(max_length=8)
+    decoder = make_decoder(max_length=8, dropout=0.2, residual_dropout=0.2)
     settings = PARAMS.train.self_critical.model_copy(
         update={"epochs": epochs, "learning_rate": 0.02, "captions": 4}
     )

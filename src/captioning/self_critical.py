@@ -32,8 +32,7 @@ class SelfCritical(keras.Model):
     """Trains a decoder in place; its batches are those of `batches.reference_batches`.
 
     `fit` logs `reward`, the mean of the captions drawn, and `val_reward`, that of greedy ones.
-    Dropout is off: the gradient is that of the very probabilities that the captions were drawn
-    with.
+    Captions are drawn without dropout; the step that learns from them has the model's own.
 
     Args:
         decoder: trained on captions before.
@@ -67,7 +66,7 @@ class SelfCritical(keras.Model):
         others = (tf.reduce_sum(rewards, 1, keepdims=True) - rewards) / (self.captions - 1)
         inputs, targets, weights = pack_weighted(drawn, rewards - others)
         with tf.GradientTape() as tape:
-            logits = self.decoder({"features": features, "tokens": inputs}, training=False)
+            logits = self.decoder({"features": features, "tokens": inputs}, training=True)
             loss = weighted_cross_entropy(targets, logits, weights)
         variables = self.decoder.trainable_variables
         self.optimizer.apply(tape.gradient(loss, variables), variables)
