@@ -35,7 +35,7 @@ chaos: $(STAMP) ## kill stages 60 times and prove that the results stay the same
 	$(BIN)/python tests/chaos.py
 
 bench: $(STAMP) ## time this project beside the tutorial's way (after `make repro`)
-	$(BIN)/python -m benchmarks
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m benchmarks
 
 growth: $(STAMP) ## measure every stage's memory and time as the dataset grows 1x, 4x, 16x
 	$(BIN)/python -m benchmarks.growth

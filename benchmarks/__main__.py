@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: see `make bench`."""
+"""`python -m benchmarks`: the tutorial's way and ours in turns, on what `make repro` wrote."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from benchmarks.alternate import alternate
 from benchmarks.data import BenchData, ShareWriter
 from benchmarks.parts import PARTS, Bench
-from benchmarks.report import as_json, table
+from benchmarks.report import Row, as_json, table
 from captioning.errors import InputError
 from captioning.files import write_json
 
@@ -25,24 +26,31 @@ def main() -> None:
         data = BenchData(arguments.root, Path(work), _TRAIN_IMAGES, _VALIDATION_IMAGES)
         data.check()
         bench = Bench(data, runs=arguments.runs)
-        print("the machine's ceilings", file=sys.stderr)
+        print("the machine's ceilings …", file=sys.stderr)
         bench.measure_machine()
         alternate({"share": (ShareWriter, {"data": data})}, 1)
-        rows = []
+        machine = {"dataset": data.params.dataset, "cores": os.cpu_count(), **bench.ceilings}
+        rows: list[Row] = []
         for name in arguments.parts:
-            print(name, file=sys.stderr)
+            print(f"{name} …", file=sys.stderr)
             rows += PARTS[name](bench)
-        dataset = data.params.dataset
-    ceilings = {name: f"{value / 1e9:.1f}" for name, value in bench.ceilings.items()}
-    print(f"{dataset}, {os.cpu_count()} cores; medians of alternated runs")
+            # After every part: what was measured outlives a run that is broken off.
+            write_json(arguments.json, as_json(rows, machine, bench.details))
+    _print(rows, machine)
+    print(f"\nall figures: {arguments.json}")
+
+
+def _print(rows: list[Row], machine: dict[str, Any]) -> None:
+    """The machine in two lines, then the table."""
+    giga = {
+        name: f"{machine[name] / 1e9:.1f}" for name in ("matmul_float32", "matmul_bfloat16", "copy")
+    }
+    print(f"{machine['dataset']}, {machine['cores']} cores; medians of alternated runs")
     print(
-        f"ceilings: {ceilings['matmul_float32']} GFLOP/s in float32, "
-        f"{ceilings['matmul_bfloat16']} in bfloat16, copying {ceilings['copy']} GB/s\n"
+        f"ceilings: {giga['matmul_float32']} GFLOP/s in float32, "
+        f"{giga['matmul_bfloat16']} in bfloat16, copying {giga['copy']} GB/s\n"
     )
     print(table(rows))
-    machine = {"dataset": dataset, "cores": os.cpu_count(), **bench.ceilings}
-    write_json(arguments.json, as_json(rows, machine, bench.details))
-    print(f"\nall figures: {arguments.json}")
 
 
 def _arguments() -> argparse.Namespace:
@@ -66,8 +74,6 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    # What TensorFlow says at its start is no result.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         main()
     except InputError as error:

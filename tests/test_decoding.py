@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from captioning import decoding, decoding_loop
 from captioning.decoding import BeamSearch, Sampler, make_decoder
 from captioning.decoding_loop import SHORT
 from captioning.model import CaptionDecoder
@@ -175,3 +176,61 @@ def test_sampling_follows_the_seed_and_the_probabilities():
     assert (first_tokens(1.0, 1) == 4).mean() == pytest.approx(0.8, abs=0.05)
     # p^2 normalised: 0.64 / (0.64 + 0.04)
     assert (first_tokens(0.5, 1) == 4).mean() == pytest.approx(0.94, abs=0.03)
+
+
+@pytest.mark.parametrize("decoder", ["greedy", "sample", "beam"])
+@pytest.mark.parametrize(("short", "few"), [(2, 1), (3, 3), (2, 100), (100, 2)])
+def test_a_short_cache_and_leaving_out_what_is_finished_change_no_caption(
+    monkeypatch, decoder, short, few
+):
+    model = tiny_model()
+    # Likelier ends and more different images, so that captions differ in length.
+    bias = model.token_logits.bias.numpy()
+    bias[END] = 0.5
+    model.set_output_bias(bias)
+    features = 3 * np.random.default_rng(7).normal(size=(8, 2, 2, 4)).astype("float32")
+
+    def caption(short: int, few: int) -> dict[str, np.ndarray]:
+        monkeypatch.setattr(decoding, "SHORT", short)
+        monkeypatch.setattr(decoding_loop, "SHORT", short)
+        # With 1, all rows go on to the end as one batch.
+        monkeypatch.setattr(decoding_loop, "FEW", few)
+        return make_decoder(model, decoder, seed=3).predict(features, verbose=0)
+
+    plain, found = caption(100, 1), caption(short, few)
+    np.testing.assert_array_equal(found["tokens"], plain["tokens"])
+    np.testing.assert_allclose(found["log_probability"], plain["log_probability"], rtol=1e-5)
+    assert len({(row != PAD).sum() for row in plain["tokens"]}) > 1
+
+
+@pytest.mark.parametrize("penalty", [0.0, 1.0])
+def test_beam_search_ranks_every_extension_of_every_beam(penalty):
+    model = tiny_model()
+    found = BeamSearch(model, 3, penalty).predict(FEATURES, verbose=0)
+    for row, log_p, feature in zip(
+        found["tokens"].tolist(), found["log_probability"], FEATURES, strict=True
+    ):
+        wanted, total = plain_beam_search(model, feature, 3, penalty)
+        assert [token for token in row if token != PAD] == wanted
+        assert log_p == pytest.approx(total, rel=1e-4)
+
+
+def plain_beam_search(model, feature, width: int, penalty: float) -> tuple[list[int], float]:
+    """The prefix run again for each beam, all extensions in one list."""
+    beams = [([START], 0.0)]
+    for _ in range(LENGTH - 1):
+        extended = []
+        for caption, total in beams:
+            if caption[-1] == END:
+                extended.append((caption, total))
+                continue
+            inputs = {"features": feature[None], "tokens": np.array([caption], "int32")}
+            log_p = ops.convert_to_numpy(ops.log_softmax(model(inputs)[0, -1]))
+            extended += [
+                ([*caption, token], total + float(log_p[token]))
+                for token in range(VOCABULARY)
+                if token not in BANNED
+            ]
+        extended.sort(key=lambda beam: -beam[1] / (len(beam[0]) - 1) ** penalty)
+        beams = extended[:width]
+    return beams[0]

@@ -11,6 +11,7 @@ import pytest
 
 from captioning.losses import MaskedCrossEntropy
 from captioning.model import CaptionDecoder
+from captioning.model.attention import apply_rows
 from captioning.model.decoder import caption_structure
 from captioning.model_archive import save_model
 from captioning.text import BANNED, START
@@ -189,3 +190,14 @@ def test_bfloat16_keeps_float32_weights_and_logits():
     assert keras.backend.standardize_dtype(result.dtype) == "float32"
     close = logits(make_model(), make_inputs())
     np.testing.assert_allclose(keras.ops.convert_to_numpy(result), close, atol=0.1)
+
+
+def test_a_dense_layer_on_rows_is_the_layer():
+    dense = keras.layers.Dense(5, "gelu")
+    x = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(apply_rows(dense, x)),
+        keras.ops.convert_to_numpy(dense(x)),
+        rtol=1e-5,
+        atol=1e-6,
+    )

@@ -12,7 +12,8 @@ from imports import ROOT
 
 STAGES = sorted(path.name for path in (ROOT / "stages").glob("[!_]*.py"))
 TARGETS = (
-    "help", "setup", "repro", "seeds", "test", "chaos", "growth", "lint", "format", "lock", "clean"
+    "help", "setup", "repro", "seeds", "test", "chaos", "bench", "growth",
+    "lint", "format", "lock", "clean",
 )  # fmt: skip
 
 
