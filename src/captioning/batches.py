@@ -32,13 +32,21 @@ def joined(features: RecordFolder, tokens: RecordFolder, split: str) -> tf.data.
     Raises:
         tf.errors.InvalidArgumentError: while reading, where the ids of a record differ.
     """
+    return _paired(features, tokens, split).map(
+        lambda one, other: _join(features.spec.parse(one), tokens.spec.parse(other)),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+
+
+def _paired(features: RecordFolder, tokens: RecordFolder, split: str) -> tf.data.Dataset:
+    """Image by image the records of its features and of its tokens, not parsed yet."""
     shards = [
-        tf.data.Dataset.zip(features.dataset(split, shard), tokens.dataset(split, shard))
+        tf.data.Dataset.zip(features.serialized(split, shard), tokens.serialized(split, shard))
         for shard in range(features.shards(split))
     ]
     choice = tf.data.Dataset.range(len(shards)).repeat()
-    interleaved = tf.data.Dataset.choose_from_datasets(shards, choice, stop_on_empty_dataset=False)
-    return interleaved.map(_join, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return tf.data.Dataset.choose_from_datasets(shards, choice, stop_on_empty_dataset=False)
 
 
 def training_batches(
@@ -62,20 +70,39 @@ def training_batches(
         Pairs of inputs (`features` `[B, height, width, C]`, `tokens` int32 `[B, T]`) and targets
         int32 `[B, T]`, the tokens one place on; both padded with 0.
     """
-    dataset = joined(features, tokens, split)
-    dataset = dataset.shuffle(SHUFFLE_BUFFER, seed, reshuffle_each_iteration=True).repeat()
+    pairs = _paired(features, tokens, split)
+    pairs = pairs.shuffle(SHUFFLE_BUFFER, seed, reshuffle_each_iteration=True).repeat()
+    # The feature map, nearly all there is to read, is parsed a batch at a time.
+    dataset = pairs.map(
+        lambda record, other: {"features": record, **tokens.spec.parse(other)},
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
     if captions_per_image is not None:
         draws = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
         dataset = tf.data.Dataset.zip(dataset, draws).map(
             lambda example, draw: _draw(example, captions_per_image, draw)
         )
-    packed = dataset.map(_pack, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return packed.bucket_by_sequence_length(
-        lambda inputs, _: tf.shape(inputs["tokens"])[0],
+    packed = dataset.map(
+        lambda example: (example["image_id"], *_pack(example)),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+    batches = packed.bucket_by_sequence_length(
+        lambda _, inputs, __: tf.shape(inputs["tokens"])[0],
         bucket_boundaries=_BUCKETS,
         bucket_batch_sizes=[batch_images] * (len(_BUCKETS) + 1),
-        padded_shapes=_padded_shapes(features),
-    ).prefetch(tf.data.AUTOTUNE)
+        padded_shapes=([], {"features": [], "tokens": [None]}, [None]),
+    )
+
+    def parsed(ids: tf.Tensor, inputs: dict[str, tf.Tensor], targets: tf.Tensor) -> Any:
+        records = {"image_id": ids, "tokens": inputs["tokens"]}
+        whole = _join(features.spec.parse(inputs["features"]), records)
+        return {"features": whole["features"], "tokens": whole["tokens"]}, targets
+
+    return batches.map(parsed, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(
+        tf.data.AUTOTUNE
+    )
 
 
 def evaluation_batches(
@@ -149,7 +176,7 @@ def _padded_shapes(features: RecordFolder) -> tuple[Any, Any]:
 
 
 def _join(features: dict[str, tf.Tensor], tokens: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """One example of two records of the same image."""
+    """One example of two records of the same image, or of a batch of them."""
     same = tf.debugging.assert_equal(
         features["image_id"],
         tokens["image_id"],
@@ -158,9 +185,10 @@ def _join(features: dict[str, tf.Tensor], tokens: dict[str, tf.Tensor]) -> dict[
     )
     with tf.control_dependencies([same]):
         image_id = tf.identity(features["image_id"])
+        maps = tf.identity(features["features"])
     return {
         "image_id": image_id,
-        "features": features["features"],
+        "features": maps,
         "tokens": tokens["tokens"],
     }
 

@@ -174,10 +174,14 @@ class RecordFolder:
         """Number of images in a split."""
         return sum(int(summary["examples"]) for summary in self.splits[split])
 
+    def serialized(self, split: str, shard: int) -> tf.data.Dataset:
+        """One shard's records, scalar strings, in order."""
+        path = self.folder / self.splits[split][shard]["file"]
+        return tf.data.TFRecordDataset(str(path))
+
     def dataset(self, split: str, shard: int) -> tf.data.Dataset:
         """One shard's records, parsed, in order."""
-        path = self.folder / self.splits[split][shard]["file"]
-        return tf.data.TFRecordDataset(str(path)).map(
+        return self.serialized(split, shard).map(
             self.spec.parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
         )
 
