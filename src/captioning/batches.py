@@ -15,7 +15,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from captioning.record_folder import RecordFolder
-from captioning.text import Vocabulary
+from captioning.text import START, Vocabulary
 
 # Images in memory while shuffling: 2,048 half-precision maps of 7x7x1280 take 250 MB.
 SHUFFLE_BUFFER = 2048
@@ -203,9 +203,11 @@ def _draw(example: dict[str, tf.Tensor], captions: int, seed: tf.Tensor) -> dict
 def _pack(example: dict[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
     """Captions one after the other: inputs without each one's last token, targets without its
     first."""
-    captions = example["tokens"]
-    inputs = {"features": example["features"], "tokens": captions[:, :-1].flat_values}
-    return inputs, captions[:, 1:].flat_values
+    tokens = example["tokens"].flat_values
+    # A caption's first token is [START], and no other one is.
+    following = tf.concat([tokens[1:], [START]], axis=0)
+    inputs = {"features": example["features"], "tokens": tokens[following != START]}
+    return inputs, tokens[tokens != START]
 
 
 def first_examples(
