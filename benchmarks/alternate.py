@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
+# The least processor time there is, in seconds: work may be too short to have any.
+_TICK = 1e-6
 # Of `ru_maxrss`: kilobytes on Linux, bytes on macOS.
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -43,11 +45,14 @@ class Measured:
 
     Args:
         rates: units a second, one a run.
+        processor_rates: units a second of processor time, of all threads together: what other
+            work on the same cores disturbs least.
         peak_bytes: the most memory that its process held.
         facts: what `Work.facts` told.
     """
 
     rates: list[float] = field(default_factory=list)
+    processor_rates: list[float] = field(default_factory=list)
     peak_bytes: int = 0
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -55,6 +60,11 @@ class Measured:
     def rate(self) -> float:
         """Median of the runs, in units a second."""
         return statistics.median(self.rates)
+
+    @property
+    def processor_rate(self) -> float:
+        """Median of the runs, in units a second of processor time."""
+        return statistics.median(self.processor_rates)
 
 
 Factory = tuple[type, Mapping[str, Any]]
@@ -83,7 +93,9 @@ def alternate(sides: Mapping[str, Factory], runs: int) -> dict[str, Measured]:
         for _ in range(runs):
             for name, pipe in pipes.items():
                 pipe.send("run")
-                measured[name].rates.append(_answer(pipe, name))
+                rate, processor_rate = _answer(pipe, name)
+                measured[name].rates.append(rate)
+                measured[name].processor_rates.append(processor_rate)
         for name, pipe in pipes.items():
             pipe.send("stop")
             measured[name].facts, measured[name].peak_bytes = _answer(pipe, name)
@@ -112,11 +124,12 @@ def _serve(pipe: Connection, factory: type, arguments: dict[str, Any]) -> None:
         work: Work = factory(**arguments)
         pipe.send(("ready", None))
         while pipe.recv() == "run":
-            start = time.perf_counter()
+            start, processor_start = time.perf_counter(), time.process_time()
             units = work.run()
-            rate = units / (time.perf_counter() - start)
+            seconds = time.perf_counter() - start
+            processor_seconds = max(time.process_time() - processor_start, _TICK)
             work.between()
-            pipe.send(("rate", rate))
+            pipe.send(("rates", (units / seconds, units / processor_seconds)))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
         pipe.send(("end", (work.facts(), peak)))
     except EOFError:

@@ -43,7 +43,12 @@ class Bench:
         """Run a part's sides in turns and keep all that they tell."""
         measured = alternate(sides, runs)
         self.details[part] = {
-            name: {"rates": side.rates, "peak_bytes": side.peak_bytes, **side.facts}
+            name: {
+                "rates": side.rates,
+                "processor_rates": side.processor_rates,
+                "peak_bytes": side.peak_bytes,
+                **side.facts,
+            }
             for name, side in measured.items()
         }
         return measured

@@ -18,6 +18,7 @@ class Row:
         unit: of `reference` and `ours`.
         reference, ours: medians.
         ratio: ours to the reference, the larger the better.
+        processor_ratio: the same, a second of processor time.
         target: what the ratio should reach; None where there is none.
         share_reference, share_ours: of the machine's ceiling, the work counted as what is needed.
         ceiling: what that ceiling is.
@@ -31,6 +32,7 @@ class Row:
     ours: float
     ratio: float
     target: float | None = None
+    processor_ratio: float | None = None
     share_reference: float | None = None
     share_ours: float | None = None
     ceiling: str = ""
@@ -70,6 +72,7 @@ def compare(
         ours=ours.rate,
         ratio=ours.rate / reference.rate,
         target=target,
+        processor_ratio=ours.processor_rate / reference.processor_rate,
         share_reference=reference.rate * work / limit if limit else None,
         share_ours=ours.rate * work / limit if limit else None,
         ceiling=name,
@@ -79,7 +82,17 @@ def compare(
     )
 
 
-_HEADER = ("part", "unit", "reference", "ours", "ratio", "target", "of ceiling", "peak memory, GB")
+_HEADER = (
+    "part",
+    "unit",
+    "reference",
+    "ours",
+    "ratio",
+    "target",
+    "by processor time",
+    "of ceiling",
+    "peak memory, GB",
+)
 
 
 def table(rows: list[Row]) -> str:
@@ -109,6 +122,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         f"{row.ours:,.4g}",
         f"{row.ratio:.3g}",
         target,
+        "" if row.processor_ratio is None else f"{row.processor_ratio:.3g}",
         _pair(row.share_reference, row.share_ours, "{:.0%}")
         + (f" {row.ceiling}" * bool(row.ceiling)),
         _pair(row.peak_reference, row.peak_ours, "{:.1f}", 1e9),
