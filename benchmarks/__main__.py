@@ -47,7 +47,7 @@ def _print(rows: list[Row], machine: dict[str, Any]) -> None:
     }
     print(f"{machine['dataset']}, {machine['cores']} cores; medians of alternated runs")
     print(
-        f"ceilings: {giga['matmul_float32']} GFLOP/s in float32, "
+        f"ceilings: {giga['matmul_float32']} GFLOP/s a core in float32, "
         f"{giga['matmul_bfloat16']} in bfloat16, copying {giga['copy']} GB/s\n"
     )
     print(table(rows))

@@ -20,7 +20,8 @@ class Row:
         ratio: ours to the reference, the larger the better.
         processor_ratio: the same, a second of processor time.
         target: what the ratio should reach; None where there is none.
-        share_reference, share_ours: of the machine's ceiling, the work counted as what is needed.
+        share_reference, share_ours: of the machine's ceiling, the work counted as what is needed,
+            by processor time.
         ceiling: what that ceiling is.
         peak_reference, peak_ours: bytes of memory; None where one process did both.
         note: in words.
@@ -62,7 +63,7 @@ def compare(
         part, unit, target, note: as in `Row`.
         reference, ours: the sides.
         work: operations or bytes that one unit needs.
-        ceiling: name and value, in the same a second.
+        ceiling: name and value, in the same a second of one core.
     """
     name, limit = ceiling
     return Row(
@@ -73,8 +74,8 @@ def compare(
         ratio=ours.rate / reference.rate,
         target=target,
         processor_ratio=ours.processor_rate / reference.processor_rate,
-        share_reference=reference.rate * work / limit if limit else None,
-        share_ours=ours.rate * work / limit if limit else None,
+        share_reference=reference.processor_rate * work / limit if limit else None,
+        share_ours=ours.processor_rate * work / limit if limit else None,
         ceiling=name,
         peak_reference=reference.peak_bytes,
         peak_ours=ours.peak_bytes,
