@@ -114,6 +114,9 @@ def write_params(source: Path, target: Path, changes: Mapping[str, Any]) -> None
 def run(command: Sequence[str], folder: Path) -> dict[str, float]:
     """Run a command to its end; what it printed is shown if it fails.
 
+    To be called in a small process: until its own program starts, a child counts as large as its
+    parent.
+
     Returns:
         `seconds` of wall time, `cpu_seconds` of all its threads, `peak_bytes` of resident memory.
     """

@@ -51,8 +51,12 @@ def test_a_stage_that_fails_is_shown(tmp_path):
 
 
 def test_peak_memory_is_the_child_s_own(tmp_path):
-    command = [sys.executable, "-c", "x = b'x' * (200 << 20)"]
-    usage = growth.run(command, tmp_path)
+    code = (
+        "import json, sys; from pathlib import Path; from benchmarks import growth\n"
+        "command = [sys.executable, '-c', 'x = b\"x\" * (200 << 20)']\n"
+        "print(json.dumps(growth.run(command, Path(sys.argv[1]))))"
+    )
+    usage = json.loads(run(ROOT, sys.executable, "-c", code, str(tmp_path), errors=False))
     assert 200 << 20 < usage["peak_bytes"] < 400 << 20
     assert usage["seconds"] > 0
 
