@@ -85,6 +85,8 @@ def test_a_resumed_run_ends_as_one_that_was_never_cut(tmp_path, changes):
 
 def test_a_finished_run_is_not_trained_again(tmp_path):
     wanted = run(tmp_path, epochs=3)
+    # DVC removes a stage's outputs before it runs the stage again.
+    (tmp_path / "training.csv").unlink()
     found = run(tmp_path, cut=1, epochs=3)
     for one, other in zip(wanted[0], found[0], strict=True):
         np.testing.assert_array_equal(one, other)

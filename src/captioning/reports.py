@@ -91,6 +91,10 @@ class CurveWriter(keras.callbacks.Callback):
         self.steps_per_epoch = steps_per_epoch
         self.rows: list[dict[str, float]] = []
 
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Write what an earlier run recorded: one that had finished makes no further report."""
+        self.write()
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Add a line and rewrite the file whole."""
         logs = logs or {}
