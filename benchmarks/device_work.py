@@ -95,6 +95,11 @@ class Setting:
         return jnp.asarray(random.random((self.images, *_FEATURES), np.float32), jnp.float16)
 
 
+def _values(*groups: Any) -> tuple[list[Any], ...]:
+    """Of each group of variables the arrays, as Keras' stateless calls take them."""
+    return tuple([variable.value for variable in variables] for variables in groups)
+
+
 class Training:
     """The decoder's own train step, with loss and optimiser as in the pipeline.
 
@@ -124,14 +129,11 @@ class Training:
         )
         self._batch = ({"features": setting.features(), "tokens": inputs}, targets)
         self._step = jax.jit(model.train_step, donate_argnums=0)
-        self._state = tuple(
-            [variable.value for variable in variables]
-            for variables in (
-                model.trainable_variables,
-                model.non_trainable_variables,
-                model.optimizer.variables,
-                model.metrics_variables,
-            )
+        self._state = _values(
+            model.trainable_variables,
+            model.non_trainable_variables,
+            model.optimizer.variables,
+            model.metrics_variables,
         )
         self.parameters = model.count_params()
         self.captions = setting.images * setting.captions
@@ -161,10 +163,7 @@ class Decoding:
         model = setting.decoder(params)
         decoder = make_decoder(model, setting.work, beam_width=_BEAMS)
         decoder.build((setting.images, *_FEATURES))
-        self._variables = tuple(
-            [variable.value for variable in variables]
-            for variables in (decoder.trainable_variables, decoder.non_trainable_variables)
-        )
+        self._variables = _values(decoder.trainable_variables, decoder.non_trainable_variables)
         self._features = setting.features()
         self._run = jax.jit(lambda variables, maps: decoder.stateless_call(*variables, maps)[0])
         self.parameters = model.count_params()
