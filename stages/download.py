@@ -8,7 +8,7 @@ from captioning.datasets import make_dataset
 from captioning.datasets.base import Rejections
 from captioning.files import fresh_folder, write_json
 from captioning.params import Params
-from captioning.raw import write_raw
+from captioning.raw_writer import write_raw
 from captioning.stage import stage_main
 
 

@@ -12,7 +12,7 @@ from imports import ROOT
 from captioning.datasets.base import Rejections
 from captioning.datasets.scenes import Scenes
 from captioning.params import load_params
-from captioning.raw import write_raw
+from captioning.raw_writer import write_raw
 from captioning.shards import SPLITS, shard_name
 
 SCHEMA = pa.schema(

@@ -13,12 +13,13 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
+from captioning.dataset_params import Flickr8kParams
 from captioning.datasets import make_dataset
 from captioning.datasets.base import Example, Rejections
 from captioning.datasets.flickr8k import Flickr8k
 from captioning.errors import InputError
 from captioning.files import read_json
-from captioning.params import Flickr8kParams, load_params
+from captioning.params import load_params
 from captioning.raw import read_raw
 
 ROOT = Path(__file__).parents[1]

@@ -12,7 +12,8 @@ from PIL import Image
 
 from captioning.datasets.base import Example, Rejections
 from captioning.errors import InputError
-from captioning.raw import read_raw, write_raw
+from captioning.raw import read_raw
+from captioning.raw_writer import write_raw
 from captioning.shards import SPLITS, shard_paths
 
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from captioning.dataset_params import ScenesParams
 from captioning.datasets.base import Example, Rejections
 from captioning.datasets.scenes import Scenes
 from captioning.datasets.scenes.grammar import most_probable_caption, parse_caption
 from captioning.datasets.scenes.layout import COLOURS, HELD_OUT, SHAPES, sample_scene
 from captioning.grounding import judge
 from captioning.images import decode_image
-from captioning.params import ScenesParams, load_params
+from captioning.params import load_params
 from captioning.scoring import score
 
 ROOT = Path(__file__).parent.parent

@@ -11,7 +11,8 @@ import sys
 from typing import Any
 
 from captioning import stage
-from captioning.params import Section, load_params
+from captioning.params import load_params
+from captioning.sections import Section
 
 READ: set[str] = set()
 

@@ -11,9 +11,9 @@ from pydantic import Field
 
 from captioning.comparison_report import gain
 from captioning.errors import InputError
-from captioning.params import Section, load_section
 from captioning.revisions import FIGURES, Revision
 from captioning.runs import score_run, stale_figures
+from captioning.sections import Section, load_section
 from captioning.significance import Difference, paired_differences
 
 Metric = Literal["bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider_d"]

@@ -20,8 +20,8 @@ from dvc.repo import Repo
 from dvc.scm import SCM, RevError, SCMError, resolve_rev
 
 from captioning.errors import InputError
-from captioning.params import parse_mapping
 from captioning.predictions import Prediction, parse_predictions
+from captioning.sections import parse_mapping
 
 WORKSPACE = "workspace"
 PREDICTIONS = "data/predictions.jsonl"

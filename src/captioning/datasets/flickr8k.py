@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 from captioning.archives import Archive
+from captioning.dataset_params import Flickr8kParams
 from captioning.datasets.base import Example, Rejections
 from captioning.errors import InputError
 from captioning.fetch import fetch
-from captioning.params import Flickr8kParams
 
 IMAGES_ARCHIVE = "Flickr8k_Dataset.zip"
 CAPTIONS_ARCHIVE = "Flickr8k_text.zip"

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
+from captioning.dataset_params import ScenesParams
 from captioning.datasets.base import Example, Rejections
 from captioning.datasets.scenes.drawing import draw_scene
 from captioning.datasets.scenes.grammar import captions
 from captioning.datasets.scenes.layout import sample_scene
-from captioning.params import ScenesParams
 from captioning.shards import SPLITS
 
 _OBJECT = pa.struct(

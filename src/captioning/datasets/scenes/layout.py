@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from captioning.params import ScenesParams
+from captioning.dataset_params import ScenesParams
 from captioning.shards import SPLITS
 
 #: RGB, before jitter.

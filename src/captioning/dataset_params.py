@@ -1,0 +1,46 @@
+"""The typed schema of `dataset` and `datasets`: one block for each dataset."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from captioning.sections import Count, Md5, Section, Seed
+
+DatasetName = Literal["scenes", "flickr8k"]
+
+
+class ScenesParams(Section):
+    """`datasets.scenes`: see params.yaml for what each key means."""
+
+    seed: Seed
+    train_images: Count
+    validation_images: Count
+    test_images: Count
+    image_size: Annotated[int, Field(ge=64, le=1024)]
+    min_objects: Count
+    max_objects: Annotated[int, Field(ge=1, le=6)]
+
+    @model_validator(mode="after")
+    def _objects_in_order(self) -> ScenesParams:
+        if self.min_objects > self.max_objects:
+            raise ValueError(
+                f"min_objects ({self.min_objects}) is more than max_objects ({self.max_objects})"
+            )
+        return self
+
+
+class Flickr8kParams(Section):
+    """`datasets.flickr8k`: see params.yaml for what each key means."""
+
+    source: Annotated[str, Field(min_length=1)]
+    images_md5: Md5
+    captions_md5: Md5
+
+
+class DatasetsParams(Section):
+    """`datasets`: one block for each dataset; only the chosen one's matters."""
+
+    scenes: ScenesParams
+    flickr8k: Flickr8kParams
