@@ -1,7 +1,7 @@
 """Decoding the test split, images a second, from feature maps in memory.
 
-Both sides have the weights of one model, the tutorial's decoder, trained for a few hundred steps
-so that captions end where captions end; they must say the same.
+All sides have the weights of one model, the tutorial's decoder, trained for a thousand steps so
+that captions end where captions end; in float32 they must say the same.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from captioning.batches import feature_shape, training_batches
 from captioning.decoding import make_decoder
 from captioning.device import use_device
 from captioning.model import CaptionDecoder
+from captioning.model.build import dtype_policy
 from captioning.text import PAD
 
 _IMAGES, _CAPTIONS, _DROPOUT, _WARM_UP_EPOCHS = 16, 2, 0.1, 0.1
+_DECODED = 256
 
 
 def weights_path(data: BenchData) -> Path:
@@ -29,16 +31,20 @@ def weights_path(data: BenchData) -> Path:
     return data.work / "decoder.npz"
 
 
-def new_decoder(data: BenchData) -> CaptionDecoder:
+def new_decoder(data: BenchData, precision: str = "float32") -> CaptionDecoder:
     """This project's decoder, built as the tutorial's."""
-    length = data.params.model.max_length
-    shape = feature_shape(data.features())
-    return tutorial.same_size(len(data.bias), shape, dropout=_DROPOUT, max_length=length)
+    return tutorial.same_size(
+        len(data.bias),
+        feature_shape(data.features()),
+        dropout=_DROPOUT,
+        max_length=data.params.model.max_length,
+        dtype=dtype_policy(precision),
+    )
 
 
-def load_decoder(data: BenchData) -> CaptionDecoder:
+def load_decoder(data: BenchData, precision: str = "float32") -> CaptionDecoder:
     """The same with those weights."""
-    decoder = new_decoder(data)
+    decoder = new_decoder(data, precision)
     with np.load(weights_path(data)) as weights:
         decoder.set_weights([weights[f"arr_{index}"] for index in range(len(weights))])
     return decoder
@@ -57,12 +63,12 @@ class Train(Work):
         self.settings = data.params.train.model_copy(
             update={"epochs": 1, "warmup_epochs": _WARM_UP_EPOCHS}
         )
-        use_device(self.settings.seed, self.settings.threads)
+        use_device(self.settings.seed)
 
     def run(self) -> float:
         """Train and save; steps."""
         features, tokens = self.data.features(), self.data.tokens()
-        model = new_decoder(self.data)
+        model = new_decoder(self.data, "bfloat16")
         model.set_output_bias(self.data.bias)
         compile_as_fit(model, self.settings, self.steps)
         batches = training_batches(
@@ -103,26 +109,28 @@ class SimpleGen(Work):
 
 
 class Ours(Work):
-    """Our decoder over the whole split, as `evaluate` calls it.
+    """Our decoder over the whole split, as `evaluate` calls it, in batches of 256 images.
 
     Args:
         data: whose test split is captioned.
         decoder: `greedy` or `beam`.
-        compared: how many captions `facts` tells.
+        precision: `float32` or `bfloat16`.
         images: of the split at most.
     """
 
     def __init__(
-        self, data: BenchData, decoder: str, compared: int, images: int | None = None
+        self,
+        data: BenchData,
+        decoder: str,
+        precision: str,
+        images: int | None = None,
     ) -> None:
-        settings = data.params.evaluate
-        use_device(settings.seed, data.params.train.threads)
+        use_device(data.params.evaluate.seed)
         features = data.features()
         count = min(images or features.count("test"), features.count("test"))
         self.maps = np.stack([feature_map for feature_map, _ in examples(data, "test", count)])
-        self.model = load_decoder(data)
+        self.model = load_decoder(data, precision)
         self.decoder = make_decoder(self.model, decoder, beam_width=3)
-        self.batch, self.compared = settings.batch_images, compared
         self.tokens = self._decode()
 
     def run(self) -> float:
@@ -131,11 +139,11 @@ class Ours(Work):
         return len(self.maps)
 
     def facts(self) -> dict[str, Any]:
-        """`captions` of the first images, as token ids; `flops_per_image` that one beam needs."""
+        """`captions` of all images, as token ids; `flops_per_image` that one beam needs."""
         captions = [[t for t in row if t != PAD] for row in self.tokens.tolist()]
         lengths = [len(caption) - 1 for caption in captions]
         flops = decoder_size(self.model).forward(len(captions), lengths) / len(captions)
-        return {"captions": captions[: self.compared], "flops_per_image": flops}
+        return {"captions": captions, "flops_per_image": flops}
 
     def _decode(self) -> Any:
-        return self.decoder.predict(self.maps, batch_size=self.batch, verbose=0)["tokens"]
+        return self.decoder.predict(self.maps, batch_size=_DECODED, verbose=0)["tokens"]

@@ -13,6 +13,7 @@ from benchmarks.machine import Ceilings
 from benchmarks.report import Row, compare
 
 EPOCHS = 3
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass
@@ -32,7 +33,7 @@ class Bench:
     data: BenchData
     runs: int = 3
     generated: int = 6
-    decoder_steps: int = 200
+    decoder_steps: int = 1000
     extracted: int = 256
     split_images: int | None = None
     input_steps: int = 40
@@ -105,30 +106,50 @@ class Bench:
         """Greedy against `simple_gen`; beam search against greedy."""
         data = {"data": self.data}
         self.sides("decoder", {"train": (decoding.Train, {**data, "steps": self.decoder_steps})}, 1)
-        ours = {**data, "compared": self.generated, "images": self.split_images}
+        ours = {**data, "images": self.split_images}
         sides: dict[str, Factory] = {
             "simple_gen": (decoding.SimpleGen, {**data, "images": self.generated}),
-            "greedy": (decoding.Ours, {**ours, "decoder": "greedy"}),
-            "beam": (decoding.Ours, {**ours, "decoder": "beam"}),
+            **{
+                f"{kind}, {precision}": (
+                    decoding.Ours,
+                    {**ours, "decoder": kind, "precision": precision},
+                )
+                for kind in ("greedy", "beam")
+                for precision in PRECISIONS
+            },
         }
         found = self.sides("decoding", sides, self.runs)
-        reference, greedy, beam = found["simple_gen"], found["greedy"], found["beam"]
-        pairs = list(zip(reference.facts["captions"], greedy.facts["captions"], strict=True))
-        same = sum(theirs == said for theirs, said in pairs)
-        work = greedy.facts["flops_per_image"]
+        wanted = found["greedy, float32"].facts["captions"]
         return [
-            compare(
-                "decoding, greedy",
-                "images/s",
-                reference,
-                greedy,
-                200,
-                work,
-                self.ceiling(),
-                note=f"{same} of {len(pairs)} captions are the same, token by token",
+            self._greedy(found, "float32", found["simple_gen"].facts["captions"]),
+            self._greedy(found, "bfloat16", wanted),
+            *(
+                compare(
+                    f"decoding, beam of 3 against greedy, {precision}",
+                    "images/s",
+                    found[f"greedy, {precision}"],
+                    found[f"beam, {precision}"],
+                    0.4,
+                )
+                for precision in PRECISIONS
             ),
-            compare("decoding, beam of 3 against greedy", "images/s", greedy, beam, 0.4),
         ]
+
+    def _greedy(self, found: dict[str, Measured], precision: str, wanted: list[list[int]]) -> Row:
+        """Greedy decoding against the reference; its captions against those `wanted`."""
+        ours = found[f"greedy, {precision}"]
+        pairs = list(zip(wanted, ours.facts["captions"], strict=False))
+        same = sum(said == captions for said, captions in pairs)
+        return compare(
+            f"decoding, greedy, {precision}",
+            "images/s",
+            found["simple_gen"],
+            ours,
+            200,
+            ours.facts["flops_per_image"],
+            self.ceiling(precision),
+            note=f"{same} of {len(pairs)} captions are the same, token by token",
+        )
 
     def extraction(self) -> list[Row]:
         """From encoded images to feature maps."""

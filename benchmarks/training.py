@@ -24,7 +24,7 @@ from captioning.batches import feature_shape, training_batches
 from captioning.device import use_device
 from captioning.losses import MaskedCrossEntropy, token_cross_entropy
 from captioning.model import CaptionDecoder
-from captioning.model.build import build_decoder
+from captioning.model.build import build_decoder, dtype_policy
 from captioning.optimizer import make_optimizer
 from captioning.params import ModelParams, TrainParams
 from captioning.text import PAD
@@ -159,15 +159,14 @@ class OurTraining(_Training):
     ) -> None:
         params = data.params
         settings = params.train.model_copy(update={"precision": precision, "epochs": epochs})
-        use_device(settings.seed, settings.threads)
+        use_device(settings.seed)
         features, tokens = data.features(share=True), data.tokens(share=True)
         shape = feature_shape(features)
         captions = [len(ids) for _, ids in examples(data, "train", data.train_images)]
         self.per_image = sum(captions) / len(captions)
         self.images = max(round(tutorial.BATCH_CAPTIONS / self.per_image), 1)
         if as_tutorial:
-            policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
-            model = tutorial.same_size(len(data.bias), shape, dtype=policy)
+            model = tutorial.same_size(len(data.bias), shape, dtype=dtype_policy(precision))
             model.set_output_bias(data.bias)
         else:
             model = build_decoder(same_size(params.model), precision, shape, data.bias)
@@ -227,7 +226,7 @@ class InputAhead(Work):
     def __init__(self, data: BenchData, repeated: bool, precision: str, steps: int) -> None:
         params = data.params
         settings = params.train
-        use_device(settings.seed, settings.threads)
+        use_device(settings.seed)
         features, tokens = data.features(), data.tokens()
         model = build_decoder(
             same_size(params.model), precision, feature_shape(features), data.bias

@@ -72,23 +72,20 @@ def training_batches(
     """
     pairs = _paired(features, tokens, split)
     pairs = pairs.shuffle(SHUFFLE_BUFFER, seed, reshuffle_each_iteration=True).repeat()
-    # The feature map, nearly all there is to read, is parsed a batch at a time.
-    dataset = pairs.map(
-        lambda record, other: {"features": record, **tokens.spec.parse(other)},
-        num_parallel_calls=tf.data.AUTOTUNE,
-        deterministic=True,
+    draws = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
+
+    def packed(pair: tuple[tf.Tensor, tf.Tensor], draw: tf.Tensor) -> Any:
+        # The feature map, nearly all there is to read, is parsed a batch at a time.
+        example = {"features": pair[0], **tokens.spec.parse(pair[1])}
+        if captions_per_image is not None:
+            example = _draw(example, captions_per_image, draw)
+        return (example["image_id"], *_pack(example))
+
+    # One map and not several: each costs an image some 30 microseconds.
+    sequences = tf.data.Dataset.zip(pairs, draws).map(
+        packed, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
     )
-    if captions_per_image is not None:
-        draws = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
-        dataset = tf.data.Dataset.zip(dataset, draws).map(
-            lambda example, draw: _draw(example, captions_per_image, draw)
-        )
-    packed = dataset.map(
-        lambda example: (example["image_id"], *_pack(example)),
-        num_parallel_calls=tf.data.AUTOTUNE,
-        deterministic=True,
-    )
-    batches = packed.bucket_by_sequence_length(
+    batches = sequences.bucket_by_sequence_length(
         lambda _, inputs, __: tf.shape(inputs["tokens"])[0],
         bucket_boundaries=_BUCKETS,
         bucket_batch_sizes=[batch_images] * (len(_BUCKETS) + 1),

@@ -26,12 +26,16 @@ def build_decoder(
         feature_shape: `(height, width, C)` of a feature map.
         output_bias: float32 `[V]`, see `text.output_bias`.
     """
-    policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
     decoder = CaptionDecoder(
         vocabulary_size=len(output_bias),
         feature_shape=feature_shape,
-        dtype=policy,
+        dtype=dtype_policy(precision),
         **params.model_dump(),
     )
     decoder.set_output_bias(output_bias)
     return decoder
+
+
+def dtype_policy(precision: str) -> str:
+    """Keras' name for `train.precision`."""
+    return "mixed_bfloat16" if precision == "bfloat16" else "float32"
