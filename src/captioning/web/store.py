@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 
@@ -20,8 +20,7 @@ from captioning.web.fetcher import IMAGE_COLUMN, result_path, stats_path
 NO_OUTCOME = "no outcome recorded"
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One line of an index.
 
     Attributes:

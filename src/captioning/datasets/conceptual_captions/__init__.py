@@ -21,6 +21,7 @@ from captioning.datasets.base import Example, Rejections
 from captioning.datasets.conceptual_captions.index import (
     BLOCK_LINES,
     Seen,
+    fingerprint,
     in_blocks,
     read_evaluation_index,
     read_training_index,
@@ -172,7 +173,7 @@ def _block_examples(
         outcome = known.get(line.number, Outcome(NO_OUTCOME))
         if outcome.image is None or outcome.sha256 is None:
             rejections.add(outcome.reason or NO_OUTCOME, f"{image_id} {line.url}")
-        elif not pictures.add(outcome.sha256):
+        elif not pictures.add(fingerprint(outcome.sha256)):
             rejections.add("same picture as another URL's", f"{image_id} {line.url}")
         else:
             yield Example(image_id, line.split, outcome.image, (line.caption,), {"url": line.url})

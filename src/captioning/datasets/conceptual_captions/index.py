@@ -30,17 +30,21 @@ _HOST = re.compile(r"\w+://(?:[^/?#@]*@)?(?:\[[0-9a-fA-F:.]+\]|[^][/?#:@]+)(?:[:
 _WORD = re.compile(r"[^\W_]")
 
 
+def fingerprint(text: str) -> int:
+    """64 bits of a text's hash: that any two of ten million are the same has odds of 1 : 10⁵."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
 class Seen:
-    """A set of texts by 64 bits of their hash: among ten million, a mix-up has odds of 1 : 10⁵."""
+    """A set of fingerprints, eight bytes each."""
 
     def __init__(self) -> None:
         self._sorted = array("Q")
         self._recent: set[int] = set()
 
-    def add(self, text: str) -> bool:
-        """Note a text; return whether it is new."""
-        value = _hash(text)
-        if self._has(value):
+    def add(self, value: int) -> bool:
+        """Note a fingerprint; return whether it is new."""
+        if value in self:
             return False
         self._recent.add(value)
         if len(self._recent) >= _RECENT:
@@ -50,10 +54,7 @@ class Seen:
             self._recent.clear()
         return True
 
-    def __contains__(self, text: str) -> bool:
-        return self._has(_hash(text))
-
-    def _has(self, value: int) -> bool:
+    def __contains__(self, value: int) -> bool:
         if value in self._recent:
             return True
         place = bisect_left(self._sorted, value)
@@ -74,7 +75,7 @@ def read_evaluation_index(
     """
     taken = 0
     for number, caption, url, fault in _parse(path):
-        if fault is None and not seen.add(url):
+        if fault is None and not seen.add(fingerprint(url)):
             fault = "URL repeated in the index"
         if validation is not None and taken >= test + validation:
             continue
@@ -94,10 +95,12 @@ def read_training_index(
     for number, caption, url, fault in _parse(path):
         if taken == train:
             return
-        if fault is None and url in evaluation:
-            fault = "training URL that the validation index has too"
-        elif fault is None and not seen.add(url):
-            fault = "URL repeated in the index"
+        if fault is None:
+            value = fingerprint(url)
+            if value in evaluation:
+                fault = "training URL that the validation index has too"
+            elif not seen.add(value):
+                fault = "URL repeated in the index"
         if fault is not None:
             rejections.add(fault, f"{path.name} line {number}")
             continue
@@ -143,7 +146,3 @@ def _fields(line: bytes) -> tuple[str, str, str | None]:
     if not _WORD.search(caption):
         return "", "", "caption without a word"
     return caption, url, None
-
-
-def _hash(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
