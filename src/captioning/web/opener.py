@@ -19,9 +19,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 
 from captioning.web import addresses
+from captioning.web.failures import BodyTooLargeError, FetchError, describe
 from captioning.web.settings import Limits
 
 # Seconds to wait for one address to connect, and for one read.
@@ -29,30 +30,6 @@ _READ_SECONDS = 10.0
 _CHUNK = 1 << 16
 # Headers come on top of the body.
 _HEADER_BYTES = 1 << 20
-_TOO_LARGE = "body too large"
-
-# The first that fits names the reason; all but the last two stand for kinds of `OSError` as well.
-_REASONS: tuple[tuple[type[BaseException], str], ...] = (
-    (addresses.PrivateAddressError, "private address refused"),
-    (TimeoutError, "took too long"),
-    (socket.gaierror, "host not found"),
-    (ssl.SSLError, "TLS failure"),
-    (ConnectionRefusedError, "connection refused"),
-    (ConnectionError, "connection lost"),
-    (http.client.IncompleteRead, "incomplete body"),
-    (http.client.InvalidURL, "invalid URL"),
-    (UnicodeError, "invalid URL"),
-    (http.client.HTTPException, "answer is not HTTP"),
-    (OSError, "host unreachable"),
-)
-
-
-class FetchError(Exception):
-    """Why a URL can't be fetched: its message is `reason` or `reason: detail`."""
-
-
-class _BodyTooLargeError(Exception):
-    """More bytes came than are let in."""
 
 
 @dataclass
@@ -102,9 +79,9 @@ class GuardedOpener(urllib.request.OpenerDirector):
                 return Answer(answer.headers, _body(answer, self._limits.body_bytes))
         except HTTPError as error:
             with error:
-                raise FetchError(_refusal(error)) from None
+                raise FetchError(describe(error)) from None
         except Exception as error:
-            raise FetchError(_reason(error)) from error
+            raise FetchError(describe(error)) from error
 
 
 @contextmanager
@@ -148,7 +125,7 @@ class _Guard:
     def check_size(self, count: int) -> None:
         """Refuse a connection on which more comes than any answer may have."""
         if count > self._limits.body_bytes + _HEADER_BYTES:
-            raise _BodyTooLargeError(f"more than {self._limits.body_bytes:,} bytes")
+            raise BodyTooLargeError(f"more than {self._limits.body_bytes:,} bytes")
 
 
 class _Response(http.client.HTTPResponse):
@@ -229,32 +206,10 @@ def _body(answer: http.client.HTTPResponse, limit: int) -> bytes:
     stated = answer.headers.get("Content-Length", "")
     length = int(stated) if stated.isascii() and stated.isdigit() else None
     if length is not None and length > limit:
-        raise _BodyTooLargeError(f"{length:,} bytes")
+        raise BodyTooLargeError(f"{length:,} bytes")
     body = b"".join(iter(lambda: answer.read(_CHUNK), b""))
     if len(body) > limit:
-        raise _BodyTooLargeError(f"{len(body):,} bytes")
+        raise BodyTooLargeError(f"{len(body):,} bytes")
     if length is not None and not answer.chunked and len(body) < length:
         raise http.client.IncompleteRead(body, length - len(body))
     return body
-
-
-def _refusal(error: HTTPError) -> str:
-    """What an error status, or a redirect that leads nowhere, is called."""
-    if not 300 <= error.code < 400:
-        return f"status {error.code}"
-    circle = str(error.msg).startswith(urllib.request.HTTPRedirectHandler.inf_msg)
-    return "redirects in a circle" if circle else "redirect that can't be followed"
-
-
-def _reason(error: BaseException) -> str:
-    """One of few reasons, and what exactly."""
-    if isinstance(error, URLError):
-        if isinstance(error.reason, BaseException):
-            return _reason(error.reason)
-        return f"redirect that can't be followed: {error.reason}"
-    if isinstance(error, _BodyTooLargeError):
-        return f"{_TOO_LARGE}: {error}"
-    for kind, reason in _REASONS:
-        if isinstance(error, kind):
-            return f"{reason}: {error}"
-    return f"other failure: {type(error).__name__} {error}"
