@@ -90,6 +90,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.close_connection = True
+        # Proxies are asked for whole URLs.
+        self.path = self.path.removeprefix("http://host.invalid")
         self.server.requests[self.path] += 1
         if self.path in self.server.held:
             self.server.closing.wait()

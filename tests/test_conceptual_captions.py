@@ -229,6 +229,19 @@ def test_private_addresses_are_refused_unless_allowed(
     }
 
 
+def test_a_proxy_is_asked_if_its_address_is_allowed(
+    server: HostileServer, tmp_path: Path, in_this_process: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls = [url.replace(server.url, "http://host.invalid") for url in shades(server, 3)]
+    params = release(tmp_path / "source", urls[2:], urls[:2])
+    monkeypatch.setenv("http_proxy", server.url)
+    assert [e.extras["url"] for e in examples(params)] == urls
+    monkeypatch.setenv("CAPTIONING_CACHE", str(tmp_path / "other cache"))
+    monkeypatch.delenv("CAPTIONING_PRIVATE_NETWORKS")
+    with pytest.raises(InputError, match="private address refused: 2"):
+        examples(params)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -7,7 +7,6 @@ again.
 from __future__ import annotations
 
 import re
-from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
@@ -39,7 +38,7 @@ class Seen:
     """A set of fingerprints, eight bytes each."""
 
     def __init__(self) -> None:
-        self._sorted = array("Q")
+        self._sorted = np.empty(0, np.uint64).data
         self._recent: set[int] = set()
 
     def add(self, value: int) -> bool:
@@ -50,7 +49,7 @@ class Seen:
         if len(self._recent) >= _RECENT:
             both = np.concatenate([self._sorted, np.fromiter(self._recent, np.uint64)])
             both.sort()
-            self._sorted = array("Q", both.tobytes())
+            self._sorted = both.data
             self._recent.clear()
         return True
 
