@@ -1,7 +1,7 @@
 """Fetching a dataset's files by checksum: over HTTP through a cache, or from a local folder.
 
 `CAPTIONING_SOURCE` in the environment (a URL or a folder that holds the same archives) goes before
-the source in the params. It can't change a result, as the checksums determine the bytes.
+the source in the params. It can't change a result where checksums determine the bytes.
 `CAPTIONING_CACHE` says where downloads are kept, instead of the user's cache folder.
 """
 
