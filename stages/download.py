@@ -14,8 +14,12 @@ from captioning.stage import stage_main
 
 def download(params: Params) -> None:
     """Write data/raw and metrics/download.json."""
-    with fresh_folder("data/raw") as folder:
-        summary = write_raw(make_dataset(params), folder, params.download.shards, Rejections())
+    dataset = make_dataset(params)
+    with (
+        fresh_folder("data/raw") as folder,
+        Rejections(folder / "rejected.parquet") as rejections,
+    ):
+        summary = write_raw(dataset, folder, params.download.shards, rejections)
     write_json("metrics/download.json", summary)
 
 

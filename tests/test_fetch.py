@@ -243,6 +243,23 @@ def test_missing_local_file_or_folder_is_named(tmp_path: Path) -> None:
         fetch(str(tmp_path / "nowhere"), "a.zip", MD5)
 
 
+def test_file_without_a_checksum_is_fetched_once(server: Server, cache: Path) -> None:
+    path = fetch(server.url, NAME, None, folder="Train", wait=wait_none())
+    assert path.read_bytes() == DATA and path.parent.parent == cache
+    assert fetch(server.url, NAME, None, folder="Train", wait=wait_none()) == path
+    assert server.requests == [("/files/Train/Flickr8k%20text.zip", None)]
+    other = fetch(server.url, NAME, None, folder="Validation", wait=wait_none())
+    assert other != path
+
+
+def test_local_file_may_lie_in_the_folder_or_below(tmp_path: Path) -> None:
+    (tmp_path / "Train").mkdir()
+    (tmp_path / "Train" / NAME).write_bytes(b"below")
+    assert fetch(str(tmp_path), NAME, None, folder="Train") == tmp_path / "Train" / NAME
+    (tmp_path / NAME).write_bytes(DATA)
+    assert fetch(str(tmp_path), NAME, MD5, folder="Train") == tmp_path / NAME
+
+
 def test_environment_goes_before_the_source(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from captioning.sections import Count, Md5, Section, Seed
+from captioning.sections import Count, Md5, Section, Seed, Share
 
-DatasetName = Literal["scenes", "flickr8k"]
+DatasetName = Literal["scenes", "flickr8k", "conceptual_captions"]
 
 
 class ScenesParams(Section):
@@ -39,8 +39,22 @@ class Flickr8kParams(Section):
     captions_md5: Md5
 
 
+class ConceptualCaptionsParams(Section):
+    """`datasets.conceptual_captions`: see params.yaml for what each key means."""
+
+    source: Annotated[str, Field(min_length=1)]
+    training_md5: Md5 | None
+    validation_md5: Md5 | None
+    train_images: Count | None
+    validation_images: Count | None
+    test_images: Count
+    image_size: Annotated[int, Field(ge=32, le=4096)]
+    max_failed_share: Share
+
+
 class DatasetsParams(Section):
     """`datasets`: one block for each dataset; only the chosen one's matters."""
 
     scenes: ScenesParams
     flickr8k: Flickr8kParams
+    conceptual_captions: ConceptualCaptionsParams

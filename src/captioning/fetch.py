@@ -1,7 +1,7 @@
-"""Fetching a dataset's archives by checksum: over HTTP through a cache, or from a local folder.
+"""Fetching a dataset's files by checksum: over HTTP through a cache, or from a local folder.
 
 `CAPTIONING_SOURCE` in the environment (a URL or a folder that holds the same archives) goes before
-the source in the params. It can't change a result, as the checksums determine the bytes.
+the source in the params. It can't change a result where checksums determine the bytes.
 `CAPTIONING_CACHE` says where downloads are kept, instead of the user's cache folder.
 """
 
@@ -36,7 +36,9 @@ class _TransientError(Exception):
     """A failure that may pass: worth another attempt."""
 
 
-def fetch(source: str, name: str, md5: str, *, wait: wait_base = BACK_OFF) -> Path:
+def fetch(
+    source: str, name: str, md5: str | None, *, folder: str = "", wait: wait_base = BACK_OFF
+) -> Path:
     """Return the path of a file whose bytes have the MD5 sum `md5`.
 
     A local file is checked where it lies and never copied. A download is kept in the cache under
@@ -46,7 +48,8 @@ def fetch(source: str, name: str, md5: str, *, wait: wait_base = BACK_OFF) -> Pa
     Args:
         source: URL (http or https) or local folder that holds the file.
         name: of the file.
-        md5: 32 hexadecimal digits.
+        md5: 32 hexadecimal digits; None takes any bytes, and a download once kept stays.
+        folder: below `source` in which the file lies; in a local folder it may lie in both.
         wait: between attempts.
 
     Raises:
@@ -54,18 +57,18 @@ def fetch(source: str, name: str, md5: str, *, wait: wait_base = BACK_OFF) -> Pa
     """
     source = os.environ.get("CAPTIONING_SOURCE") or source
     if not re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://", source):
-        return _local(Path(source).expanduser(), name, md5)
+        return _local(Path(source).expanduser(), folder, name, md5)
     if not source.lower().startswith(("http://", "https://")):
         raise InputError(f"source {source}: only http, https and local folders can be read")
-    url = f"{source.rstrip('/')}/{quote(name)}"
-    folder = cache_folder() / md5
+    url = "/".join([source.rstrip("/"), *filter(None, [quote(folder)]), quote(name)])
+    kept = cache_folder() / (md5 or hashlib.sha256(url.encode()).hexdigest()[:32])
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / "lock"):
-            return _cached(url, folder / name, md5, wait)
+        kept.mkdir(parents=True, exist_ok=True)
+        with FileLock(kept / "lock"):
+            return _cached(url, kept / name, md5, wait)
     except OSError as error:
         raise InputError(
-            f"{name} can't be kept in the cache {folder} ({error}): see to the disk, or set "
+            f"{name} can't be kept in the cache {kept} ({error}): see to the disk, or set "
             "CAPTIONING_CACHE to another folder"
         ) from error
 
@@ -76,24 +79,25 @@ def cache_folder() -> Path:
     return Path(chosen) if chosen else platformdirs.user_cache_path("captioning", appauthor=False)
 
 
-def _local(folder: Path, name: str, md5: str) -> Path:
-    """A file in a local folder, checked in place."""
+def _local(folder: Path, below: str, name: str, md5: str | None) -> Path:
+    """A file in a local folder or below, checked in place."""
     path = folder / name
+    if below and not path.is_file():
+        path = folder / below / name
     if not path.is_file():
         what = "has no file" if folder.is_dir() else "is no folder, so there is no"
         raise InputError(f"source {folder} {what} {name}: put it there, or change the source")
-    found = _md5(path)
-    if found != md5:
-        raise InputError(
-            f"{path}: MD5 is {found}, expected {md5}: put the right file there, or correct the "
-            "checksum in params.yaml if this file is meant"
-        )
-    return path
+    if md5 is None or (found := _md5(path)) == md5:
+        return path
+    raise InputError(
+        f"{path}: MD5 is {found}, expected {md5}: put the right file there, or correct the "
+        "checksum in params.yaml if this file is meant"
+    )
 
 
-def _cached(url: str, path: Path, md5: str, wait: wait_base) -> Path:
+def _cached(url: str, path: Path, md5: str | None, wait: wait_base) -> Path:
     """The cached file if it is whole, else a new download."""
-    if path.is_file() and _md5(path) == md5:
+    if path.is_file() and md5 in (None, _md5(path)):
         return path
     partial = path.with_name(f"{path.name}.partial")
     retrying = Retrying(
@@ -111,7 +115,7 @@ def _cached(url: str, path: Path, md5: str, wait: wait_base) -> Path:
         ) from error
     found = _md5(partial)
     _validator_path(partial).unlink(missing_ok=True)
-    if found != md5:
+    if md5 not in (None, found):
         partial.unlink()
         raise InputError(
             f"{url}: MD5 of {path.name} is {found}, expected {md5}; the download was removed: "

@@ -37,7 +37,7 @@ def write_raw(
 
     Returns:
         `images` and `captions`, counts by split; `rejected`, counts by reason; `rejected_names`,
-        names by reason.
+        the first names by reason.
 
     Raises:
         InputError: a split has no image, or `shards` files a split can't be open at once.

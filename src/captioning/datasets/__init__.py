@@ -13,6 +13,11 @@ def make_dataset(params: Params) -> Dataset:
 
         return Flickr8k(params.datasets.flickr8k)
 
+    if params.dataset == "conceptual_captions":
+        from captioning.datasets.conceptual_captions import ConceptualCaptions
+
+        return ConceptualCaptions(params.datasets.conceptual_captions)
+
     from captioning.datasets.scenes import Scenes
 
     return Scenes(params.datasets.scenes)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from captioning.datasets.rejections import Rejections
 from captioning.shards import SPLITS
 
 __all__ = ["SPLITS", "Dataset", "Example", "Rejections"]
@@ -30,25 +31,6 @@ class Example:
     image: bytes
     captions: tuple[str, ...]
     extras: Mapping[str, object] = field(default_factory=dict)
-
-
-class Rejections:
-    """Counts and lists what is skipped, by reason."""
-
-    def __init__(self) -> None:
-        self._names: dict[str, list[str]] = {}
-
-    def add(self, reason: str, what: str) -> None:
-        """Note that `what` (an image's name, a line) is skipped for `reason`."""
-        self._names.setdefault(reason, []).append(what)
-
-    def counts(self) -> dict[str, int]:
-        """How many are skipped, by reason."""
-        return {reason: len(names) for reason, names in sorted(self._names.items())}
-
-    def items(self) -> dict[str, list[str]]:
-        """What is skipped, by reason, in the order met."""
-        return {reason: list(names) for reason, names in sorted(self._names.items())}
 
 
 class Dataset(Protocol):

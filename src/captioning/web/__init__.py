@@ -1,0 +1,1 @@
+"""Fetching many pictures from URLs that nobody answers for."""
