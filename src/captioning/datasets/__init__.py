@@ -13,6 +13,11 @@ def make_dataset(params: Params) -> Dataset:
 
         return Flickr8k(params.datasets.flickr8k)
 
+    if params.dataset == "folder":
+        from captioning.datasets.folder import Folder
+
+        return Folder(params.datasets.folder)
+
     from captioning.datasets.scenes import Scenes
 
     return Scenes(params.datasets.scenes)
