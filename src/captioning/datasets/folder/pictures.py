@@ -95,7 +95,7 @@ def _split(row: Row) -> str | None:
         return split_of_path(row.place.file)
     split = SPLIT_NAMES.get(row.split.lower())
     if split is None:
-        raise RowError(f"unknown split {row.split!r}: expected {', '.join(SPLIT_NAMES)}")
+        raise RowError(f"unknown split {row.split!r}: expected one of {', '.join(SPLIT_NAMES)}")
     return split
 
 

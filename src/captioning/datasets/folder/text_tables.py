@@ -33,11 +33,7 @@ def read_delimited(folder: Path, name: str, problems: Problems) -> Iterator[Row]
                 if columns is None:
                     columns, width = _header(cells, delimiter), len(cells)
                     continue
-                if len(cells) != width:
-                    raise RowError(
-                        f"{len(cells)} fields instead of {width}: "
-                        f"a field that holds {delimiter!r} stands in double quotes"
-                    )
+                _check_width(cells, width, delimiter)
                 values: list[Any] = list(cells)
                 for column in columns.lists:
                     values[column] = listed_captions(cells[column])
@@ -80,6 +76,15 @@ def _header(cells: list[str], delimiter: str) -> Columns:
         raise
 
 
+def _check_width(cells: list[str], width: int, delimiter: str) -> None:
+    """Refuse a row that is shorter or longer than the header."""
+    if len(cells) < width:
+        raise RowError(f"only {len(cells)} of {width} fields")
+    if len(cells) > width:
+        quotes = f"a field that holds {delimiter!r} stands in double quotes"
+        raise RowError(f"{len(cells)} fields instead of {width}: {quotes}")
+
+
 def _check_utf8(cells: list[str]) -> None:
     """Refuse what `surrogateescape` has let through."""
     for cell in cells:
@@ -105,7 +110,9 @@ def read_json_lines(folder: Path, name: str, problems: Problems) -> Iterator[Row
 
 def _json_row(place: Place, text: str) -> Row:
     try:
-        value = json.loads(text)
+        value = json.loads(text.strip())
+    except json.JSONDecodeError as error:
+        raise RowError(f"is no JSON ({error.msg} at column {error.colno})") from None
     except (ValueError, RecursionError) as error:
         raise RowError(f"is no JSON ({error})") from None
     if not isinstance(value, dict):
