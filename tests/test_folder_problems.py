@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from own_pictures import captions, picture, read, write, write_parquet
 
@@ -81,9 +82,10 @@ def test_json_lines_that_are_none_are_listed(tmp_path):
         b'{"image": "red.png", "caption": "caf\xe9"}\n'
         b'{"image": "red.png", "caption": "fine", "split": 0}\n'
         b'{"image": null, "caption": "none"}\n'
+        b'{"image": {"bytes": null}, "caption": "none"}\n'
     )
     write(tmp_path, {"captions.jsonl": lines})
-    where = [f"captions.jsonl:{number}: " for number in range(2, 13)]
+    where = [f"captions.jsonl:{number}: " for number in range(2, 14)]
     found = report(tmp_path)
     assert [line[: len(place)] for line, place in zip(found, where, strict=True)] == where
     assert [line.partition(": ")[2] for line in found] == [
@@ -97,6 +99,7 @@ def test_json_lines_that_are_none_are_listed(tmp_path):
         "a caption is not valid Unicode: 'half a sign: \\ud83d'",
         "is not UTF-8: save the file in that encoding",
         "a split is a name, not 0",
+        "names no image",
         "names no image",
     ]
 
@@ -142,6 +145,23 @@ def test_parquet_that_is_none_or_lacks_a_column(tmp_path):
         == "test/captions.parquet: no caption: expected caption or captions or text, found 'image'"
     )
     assert re.match(r"train/captions\.parquet: can't be read as Parquet \(.+\)", second)
+
+
+def test_text_of_parquet_that_is_no_utf_8_is_a_problem(tmp_path):
+    names = pa.array([b"red.png"]).cast(TEXT)
+    words = pa.Array.from_buffers(TEXT, 1, pa.array([b"caf\xe9"]).buffers())
+    table = pa.table({"image": names, "caption": words})
+    pq.write_table(table, write(tmp_path, {}) / "captions.parquet")
+    (line,) = report(tmp_path)
+    assert line.startswith("captions.parquet: can't be read as Parquet ('utf-8' codec can't decode")
+
+
+def test_a_file_in_another_folder_or_case_is_hinted_at(tmp_path):
+    table = f"image,caption\nRED.PNG,r\n{'x' * 300}.png,x\n"
+    assert report(write(tmp_path, {"captions.csv": table})) == [
+        "captions.csv:2: there is no file 'RED.PNG'; is 'red.png' meant?",
+        f"captions.csv:3: there is no file '{'x' * 116}...",
+    ]
 
 
 def test_text_files_that_are_none(tmp_path):

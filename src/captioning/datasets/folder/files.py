@@ -8,7 +8,7 @@ import unicodedata
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
-from captioning.datasets.folder.rows import RowError, is_unicode
+from captioning.datasets.folder.rows import RowError, is_unicode, short
 from captioning.errors import InputError
 
 IMAGE_SUFFIXES = frozenset(
@@ -40,7 +40,7 @@ class Files:
         self._composed = {_composed(name): name for name in self.names if not name.isascii()}
         self._by_basename: dict[str, list[str]] = defaultdict(list)
         for name in self.names:
-            self._by_basename[posixpath.basename(name)].append(name)
+            self._by_basename[posixpath.basename(name).lower()].append(name)
 
     def images(self) -> list[str]:
         """Those that an image's suffix and no leading dot, of file or folder, mark as images."""
@@ -65,12 +65,12 @@ class Files:
             if (composed := _composed(name)) in self._composed:
                 return self._composed[composed]
         if name.startswith(("/", "../")) or name == "..":
-            raise RowError(f"{written!r} leads outside the folder")
-        raise RowError(f"there is no file {written!r}{self._hint(name)}")
+            raise RowError(f"{short(written)} leads outside the folder")
+        raise RowError(f"there is no file {short(written)}{self._hint(name)}")
 
     def _hint(self, name: str) -> str:
-        """Where a file of the same name lies, if there is one."""
-        same = self._by_basename.get(posixpath.basename(name), ())
+        """The one file of that name, in whatever folder and case, if there is one."""
+        same = self._by_basename.get(posixpath.basename(name).lower(), ())
         return f"; is {same[0]!r} meant?" if len(same) == 1 else ""
 
 

@@ -21,7 +21,7 @@ def read_parquet(folder: Path, name: str, problems: Problems) -> Iterator[Row]:
     The image is a path, an encoded image's bytes, or a struct of `bytes` and `path`.
     """
     try:
-        with pq.ParquetFile(folder / name) as file:
+        with _open(folder / name) as file:
             names = file.schema_arrow.names
             columns = Columns.find(names)
             # Only these columns are read; the others may be large.
@@ -37,7 +37,7 @@ def read_parquet(folder: Path, name: str, problems: Problems) -> Iterator[Row]:
                         problems.add(Place(name, number), str(error))
     except RowError as error:
         problems.add(Place(name), str(error))
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         problems.add(Place(name), f"can't be read as Parquet ({error})")
 
 
@@ -50,7 +50,7 @@ def embedded_images(folder: Path, name: str, rows: Sequence[int]) -> Iterator[by
     wanted = iter(rows)
     row = next(wanted, None)
     number = 0
-    with pq.ParquetFile(folder / name) as file:
+    with _open(folder / name) as file:
         names = file.schema_arrow.names
         image = names[Columns.find(names).image]
         for batch in file.iter_batches(_BATCH, columns=[image]):
@@ -62,3 +62,8 @@ def embedded_images(folder: Path, name: str, rows: Sequence[int]) -> Iterator[by
                 return
             number += len(batch)
     raise InputError(f"{folder / name} has changed while it was read: run again")
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    """Open a Parquet file to stream it; by default all of it would be fetched beforehand."""
+    return pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20)

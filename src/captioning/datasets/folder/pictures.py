@@ -13,7 +13,7 @@ from captioning.datasets.base import Rejections, caption_fault
 from captioning.datasets.folder.files import Files
 from captioning.datasets.folder.parquet import embedded_images
 from captioning.datasets.folder.problems import Place, Problems
-from captioning.datasets.folder.rows import Row, RowError
+from captioning.datasets.folder.rows import Row, RowError, short
 from captioning.datasets.folder.split_names import SPLIT_NAMES, split_of_path
 
 
@@ -95,7 +95,9 @@ def _split(row: Row) -> str | None:
         return split_of_path(row.place.file)
     split = SPLIT_NAMES.get(row.split.lower())
     if split is None:
-        raise RowError(f"unknown split {row.split!r}: expected one of {', '.join(SPLIT_NAMES)}")
+        raise RowError(
+            f"unknown split {short(row.split)}: expected one of {', '.join(SPLIT_NAMES)}"
+        )
     return split
 
 

@@ -90,7 +90,7 @@ class Columns:
     def _split(self, values: Sequence[Any]) -> str | None:
         split = None if self.split is None else values[self.split]
         if split is not None and not isinstance(split, str):
-            raise RowError(f"a split is a name, not {_short(split)}")
+            raise RowError(f"a split is a name, not {short(split)}")
         return (split or "").strip() or None
 
 
@@ -105,7 +105,7 @@ def listed_captions(cell: str) -> Any:
     try:
         return json.loads(cell)
     except ValueError:
-        raise RowError(f"captions begin with [ but are no JSON list: {_short(cell)}") from None
+        raise RowError(f"captions begin with [ but are no JSON list: {short(cell)}") from None
 
 
 def is_unicode(text: str) -> bool:
@@ -117,16 +117,22 @@ def is_unicode(text: str) -> bool:
     return True
 
 
+def short(value: Any) -> str:
+    """A value as Python writes it, cut to a line's length."""
+    text = repr(value)
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
 def _image(value: Any) -> str | bytes:
     """A path or bytes, out of a path, bytes, or the struct that Hugging Face's `Image` is."""
     if isinstance(value, dict):
-        value = value["path"] if value.get("bytes") is None else value["bytes"]
+        value = value.get("path") if value.get("bytes") is None else value["bytes"]
     if isinstance(value, str):
         value = value.strip()
     if value is None or value == "":
         raise RowError("names no image")
     if not isinstance(value, str | bytes):
-        raise RowError(f"an image is a path or an image's bytes, not {_short(value)}")
+        raise RowError(f"an image is a path or an image's bytes, not {short(value)}")
     return value
 
 
@@ -135,13 +141,7 @@ def _captions(value: Any) -> list[str]:
     texts = [] if value is None else value if isinstance(value, list) else [value]
     for text in texts:
         if not isinstance(text, str):
-            raise RowError(f"a caption is a text, not {_short(text)}")
+            raise RowError(f"a caption is a text, not {short(text)}")
         if not is_unicode(text):
-            raise RowError(f"a caption is not valid Unicode: {_short(text)}")
+            raise RowError(f"a caption is not valid Unicode: {short(text)}")
     return texts
-
-
-def _short(value: Any) -> str:
-    """A value, cut to a line's length, in ASCII."""
-    text = ascii(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

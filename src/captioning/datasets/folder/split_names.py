@@ -18,7 +18,7 @@ SPLIT_NAMES = {
 
 
 def split_of_path(name: str) -> str | None:
-    """The split that a path names: its first folder of such a name, or a Parquet file's own.
+    """The split that a path names: its first folder of such a name, or a word of a Parquet file's.
 
     >>> split_of_path("images/Val/1.jpg"), split_of_path("data/test-00000-of-00001.parquet")
     ('validation', 'test')
@@ -26,5 +26,5 @@ def split_of_path(name: str) -> str | None:
     path = PurePosixPath(name.lower())
     words = list(path.parent.parts)
     if path.suffix == ".parquet":
-        words.append(re.split(r"[-._]", path.stem)[0])
+        words += re.split(r"[-._]", path.stem)
     return next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), None)
