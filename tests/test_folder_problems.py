@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -176,6 +177,18 @@ def test_images_that_can_not_be_read_are_listed(tmp_path):
     folder = write(tmp_path, {"captions.csv": GOOD + "link.png,l\n"})
     (folder / "link.png").symlink_to("/proc/self/mem")
     assert report(folder) == ["captions.csv:5: link.png can't be read (Input/output error)"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_files_that_may_not_be_read_are_listed_with_the_other_problems(tmp_path):
+    folder = write(tmp_path, {"captions.csv": GOOD + "gone.png,g\n"})
+    (folder / "red.png").chmod(0)
+    assert report(folder) == [
+        "captions.csv:2: red.png can't be read: see to its permissions",
+        "captions.csv:5: there is no file 'gone.png'",
+    ]
+    (folder / "captions.csv").chmod(0)
+    assert report(folder) == ["captions.csv: can't be read (Permission denied)"]
 
 
 def test_a_split_of_some_folders_only_is_a_problem(tmp_path):
