@@ -41,7 +41,16 @@ ENVIRONMENT = {
         for what, value in (("NAME", "t"), ("EMAIL", "t@example.org"))
     },
 }
-PROJECT = ("src", "stages", ".dvc/config", ".dvcignore", ".gitignore", "dvc.yaml", "params.yaml")
+PROJECT = (
+    "src",
+    "stages",
+    "data/example",
+    ".dvc/config",
+    ".dvcignore",
+    ".gitignore",
+    "dvc.yaml",
+    "params.yaml",
+)
 
 
 def run(

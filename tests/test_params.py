@@ -123,7 +123,7 @@ def test_possible_values_are_accepted(tmp_path, values):
         ("features__extractor", "resnet50", "features.extractor: .*found 'resnet50'"),
         ("features__image_size", 225, "features.image_size: .*multiple of 32 .found 225"),
         ("features__dtype", "float64", "features.dtype: .*found 'float64'"),
-        ("dataset", "coco", "dataset: .*'flickr8k' or 'conceptual_captions' .found 'coco'"),
+        ("dataset", "coco", "dataset: .*'conceptual_captions' or 'folder' .found 'coco'"),
         ("download__shards", 0, "download.shards: .*greater than or equal to 1 .found 0"),
         ("vocabulary__max_size", 4, "vocabulary.max_size: .*greater than or equal to 5 .found 4"),
         ("vocabulary__min_count", 0, "vocabulary.min_count: .*or equal to 1 .found 0"),
@@ -141,6 +141,8 @@ def test_possible_values_are_accepted(tmp_path, values):
             1.0,
             "datasets.conceptual_captions.max_failed_share: .*less than 1 .found 1.0",
         ),
+        ("datasets__folder__path", "", "datasets.folder.path: .*at least 1 character"),
+        ("datasets__folder__test_share", 0, "datasets.folder.test_share: .*than 0 .found 0"),
         ("datasets__flickr8k__source", "", "datasets.flickr8k.source: .*at least 1 character"),
     ],
 )
@@ -161,6 +163,13 @@ def test_units_must_be_divisible_by_heads_unless_key_size_is_set(tmp_path):
 def test_objects_of_a_scene_must_be_in_order(tmp_path):
     values = {"datasets__scenes__min_objects": 5, "datasets__scenes__max_objects": 4}
     message = r"\n  datasets.scenes: min_objects \(5\) is more than max_objects \(4\)$"
+    with pytest.raises(InputError, match=message):
+        load_params(with_values(tmp_path, **values))
+
+
+def test_shares_of_a_folder_must_leave_something_to_train_on(tmp_path):
+    values = {"datasets__folder__validation_share": 0.5, "datasets__folder__test_share": 0.5}
+    message = r"datasets.folder: validation_share \(0.5\) and test_share \(0.5\) leave nothing to"
     with pytest.raises(InputError, match=message):
         load_params(with_values(tmp_path, **values))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ STAGES = load("dvc.yaml")["stages"]
 @pytest.mark.parametrize("stage", STAGES)
 def test_deps_are_exactly_the_project_files_that_the_stage_imports(stage):
     imported = project_files(ROOT / "stages" / f"{stage}.py")
-    declared = {dep for dep in STAGES[stage]["deps"] if not dep.startswith("data/")}
+    declared = {dep for dep in STAGES[stage]["deps"] if not dep.startswith(("data/", "${"))}
     assert declared == imported, (
         f"{stage}: add {sorted(imported - declared)}, remove {sorted(declared - imported)}"
     )
@@ -43,6 +44,16 @@ def test_every_data_dependency_is_some_stage_output():
     for name, stage in STAGES.items():
         needed = {dep for dep in stage["deps"] if dep.startswith("data/")}
         assert needed <= outs, name
+
+
+def test_download_depends_on_the_users_own_pictures_which_are_there_by_default():
+    assert "${datasets.folder.path}" in STAGES["download"]["deps"]
+    interpolated = {dep for stage in STAGES.values() for dep in stage["deps"] if "${" in dep}
+    assert interpolated == {"${datasets.folder.path}"}
+    default = load("params.yaml")["datasets"]["folder"]["path"]
+    ignored = ["git", "check-ignore", "--quiet", default]
+    assert subprocess.run(ignored, cwd=ROOT, check=False).returncode == 1
+    assert (ROOT / default).is_dir()
 
 
 def test_every_param_belongs_to_a_stage():
@@ -78,6 +89,7 @@ def affected_by(key: str) -> list[str]:
             name
             for name, stage in STAGES.items()
             if is_in(key, [param.replace("${dataset}", dataset) for param in stage["params"]])
+            or f"${{{key}}}" in stage["deps"]
         ]
     )
 

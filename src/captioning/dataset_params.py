@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from captioning.sections import Count, Md5, Section, Seed, Share
 
-DatasetName = Literal["scenes", "flickr8k", "conceptual_captions"]
+DatasetName = Literal["scenes", "flickr8k", "conceptual_captions", "folder"]
 
 
 class ScenesParams(Section):
@@ -52,9 +52,28 @@ class ConceptualCaptionsParams(Section):
     max_failed_share: Share
 
 
+class FolderParams(Section):
+    """`datasets.folder`: see params.yaml for what each key means."""
+
+    path: Annotated[str, Field(min_length=1)]
+    seed: Seed
+    validation_share: Annotated[float, Field(gt=0, lt=1)]
+    test_share: Annotated[float, Field(gt=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _something_left_to_train(self) -> FolderParams:
+        if self.validation_share + self.test_share >= 1:
+            raise ValueError(
+                f"validation_share ({self.validation_share}) and test_share ({self.test_share}) "
+                "leave nothing to train on"
+            )
+        return self
+
+
 class DatasetsParams(Section):
     """`datasets`: one block for each dataset; only the chosen one's matters."""
 
     scenes: ScenesParams
     flickr8k: Flickr8kParams
     conceptual_captions: ConceptualCaptionsParams
+    folder: FolderParams

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from captioning.datasets.base import Dataset, Example, Rejections
+from captioning.datasets.base import Dataset, Example, Rejections, caption_fault
 from captioning.errors import InputError
 from captioning.files import atomic_path
 from captioning.images import ImageError, decode_image
@@ -109,11 +109,10 @@ def _usable_captions(example: Example, rejections: Rejections) -> list[str]:
     captions = []
     for number, caption in enumerate(example.captions):
         trimmed = caption.strip()
-        if any(character.isalnum() for character in trimmed):
+        if (fault := caption_fault(trimmed)) is None:
             captions.append(trimmed)
         else:
-            reason = "caption without a word" if trimmed else "empty caption"
-            rejections.add(reason, f"{example.image_id} caption {number}")
+            rejections.add(fault, f"{example.image_id} caption {number}")
     return captions
 
 

@@ -18,6 +18,11 @@ def make_dataset(params: Params) -> Dataset:
 
         return ConceptualCaptions(params.datasets.conceptual_captions)
 
+    if params.dataset == "folder":
+        from captioning.datasets.folder import Folder
+
+        return Folder(params.datasets.folder)
+
     from captioning.datasets.scenes import Scenes
 
     return Scenes(params.datasets.scenes)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from captioning.datasets.rejections import Rejections
 from captioning.shards import SPLITS
 
-__all__ = ["SPLITS", "Dataset", "Example", "Rejections"]
+__all__ = ["SPLITS", "Dataset", "Example", "Rejections", "caption_fault"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,13 @@ class Example:
     image: bytes
     captions: tuple[str, ...]
     extras: Mapping[str, object] = field(default_factory=dict)
+
+
+def caption_fault(trimmed: str) -> str | None:
+    """Why a trimmed caption can't be used, as `Rejections` call it; None if it can."""
+    if any(character.isalnum() for character in trimmed):
+        return None
+    return "caption without a word" if trimmed else "empty caption"
 
 
 class Dataset(Protocol):
