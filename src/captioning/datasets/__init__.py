@@ -13,6 +13,16 @@ def make_dataset(params: Params) -> Dataset:
 
         return Flickr8k(params.datasets.flickr8k)
 
+    if params.dataset == "coco_captions" and params.datasets.coco_captions.source == "tfds":
+        from captioning.datasets.coco_tfds import CocoTfds
+
+        return CocoTfds(params.datasets.coco_captions)
+
+    if params.dataset in ("coco_captions", "karpathy"):
+        from captioning.datasets.karpathy import Karpathy
+
+        return Karpathy(getattr(params.datasets, params.dataset))
+
     from captioning.datasets.scenes import Scenes
 
     return Scenes(params.datasets.scenes)
