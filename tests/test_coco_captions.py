@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.resources
+import importlib.util
 import json
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import coco
 import pytest
 from imports import ROOT
-from small_repository import ENVIRONMENT, dvc, make_repository, run, set_params
+from small_repository import dvc, make_repository, run, set_params
 
 from captioning.dataset_params import CocoCaptionsParams
 from captioning.datasets import make_dataset
@@ -21,7 +21,7 @@ from captioning.datasets.base import Rejections
 from captioning.datasets.coco_tfds import CocoTfds
 from captioning.datasets.karpathy import Karpathy
 from captioning.errors import InputError
-from captioning.files import read_json
+from captioning.files import read_json, write_json
 from captioning.params import load_params
 from captioning.raw import read_raw
 
@@ -67,18 +67,22 @@ def expected_table() -> dict[str, dict[int, tuple[bytes, list[str]]]]:
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory) -> Path:
-    """A tfds folder that tfds' own builder of coco_captions wrote from COCO's files."""
+    """A tfds folder that tfds' own builder wrote from small files instead of 40 GB of downloads."""
+    import tensorflow_datasets as tfds
+
     source, data = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("tfds")
     write_coco(source)
-    code = (
-        "import sys; from pathlib import Path\n"
-        "import tensorflow_datasets as tfds\n"
-        "source, data = map(Path, sys.argv[1:])\n"
-        "unpacked = lambda self, urls: {key: source for key in urls}\n"
-        "tfds.download.DownloadManager.download_and_extract = unpacked\n"
-        "tfds.builder('coco_captions/2014:1.1.0', data_dir=data).download_and_prepare()\n"
-    )
-    run(ROOT, sys.executable, "-c", code, str(source), str(data))
+    with pytest.MonkeyPatch.context() as patch:
+        if importlib.util.find_spec("importlib_resources") is None:
+            # tfds 4.9.10 uses this backport without asking for it.
+            patch.setitem(sys.modules, "importlib_resources", importlib.resources)
+        patch.setattr(
+            tfds.download.DownloadManager,
+            "download_and_extract",
+            lambda self, urls: dict.fromkeys(urls, source),
+        )
+        builder = tfds.builder("coco_captions/2014:1.1.0", data_dir=data)
+        builder.download_and_prepare()
     return data
 
 
@@ -110,8 +114,9 @@ def test_both_sources_have_a_reader(tmp_path):
 
 
 @pytest.mark.slow
-def test_an_experiment_reads_the_split_file_and_dvc_sees_other_params(tmp_path):
-    repository = make_repository(tmp_path / "repository", **settings(params(tmp_path / "coco")))
+def test_an_experiment_reads_the_split_file_with_archives_or_a_folder(tmp_path):
+    values = params(tmp_path / "coco")
+    repository = make_repository(tmp_path / "repository", **settings(values))
     dvc(repository, "exp", "run", "download", "-S", "dataset=coco_captions")
     assert raw_table(repository) == expected_table()
     figures = read_json(repository / "metrics" / "download.json")
@@ -120,14 +125,23 @@ def test_an_experiment_reads_the_split_file_and_dvc_sees_other_params(tmp_path):
     assert figures["rejected"] == figures["rejected_names"] == {}
     assert "up to date" in dvc(repository, "status", "download")
 
-    # Other places of the same bytes don't change a result, and need no params.
-    (tmp_path / "coco").rename(tmp_path / "moved")
-    (repository / "data" / "raw").rename(tmp_path / "before")
-    environment = {"CAPTIONING_SOURCE": str(tmp_path / "moved")}
-    override = ("-S", "datasets.coco_captions.train_images=1")
-    command = (sys.executable, "-m", "dvc", "exp", "run", "download", *override)
-    run(repository, *command, **environment)
-    assert list(raw_table(repository)["train"]) == [42]
+    for member, data in coco.pictures().items():
+        (tmp_path / "images" / member).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "images" / member).write_bytes(data)
+    overrides = [
+        "dataset=karpathy",
+        f"datasets.karpathy.annotations={values.annotations}",
+        f"datasets.karpathy.annotations_md5={values.annotations_md5}",
+        "datasets.karpathy.split_file=dataset_coco.json",
+        f"datasets.karpathy.images=[{tmp_path / 'images'}]",
+        "datasets.karpathy.train_images=1",
+    ]
+    dvc(repository, "exp", "run", "download", *(o for v in overrides for o in ("-S", v)))
+    assert {split: list(rows) for split, rows in raw_table(repository).items()} == {
+        "train": [42],
+        "validation": [133, 74],
+        "test": [73, 136],
+    }
 
 
 @pytest.mark.slow
@@ -143,15 +157,44 @@ def test_an_experiment_reads_what_tfds_prepared(tmp_path, prepared):
     assert read_json(repository / "metrics" / "download.json")["images"]["train"] == 3
 
 
-READ = """
-import sys
-from captioning.dataset_params import CocoCaptionsParams
-from captioning.datasets.base import Rejections
-from captioning.datasets.coco_tfds import CocoTfds
-"""
+@pytest.mark.slow
+def test_what_tfds_prepared_is_read_in_part_and_what_it_lacks_is_told(
+    tmp_path, prepared, monkeypatch
+):
+    from tensorflow_datasets.core import constants
+
+    def read(**changes: Any) -> list[tuple[str, int]]:
+        dataset = CocoTfds(params(tmp_path / "coco", source="tfds", **changes))
+        found = dataset.examples(Rejections())
+        return [(example.split, coco.cocoid(example.image_id)) for example in found]
+
+    monkeypatch.setattr(constants, "DATA_DIR", str(prepared))
+    whole = read()
+    assert read(restval="exclude") == [pair for pair in whole if pair[1] != 42]
+    assert read(train_images=1, test_images=1) == [whole[0], *whole[3:6]]
+    with pytest.raises(
+        InputError, match=r"2014/1\.0\.0 holds no dataset: set TFDS_DATA_DIR .*40 GB"
+    ):
+        read(tfds_version="1.0.0")
+
+    damaged = tmp_path / "damaged"
+    shutil.copytree(prepared, damaged)
+    monkeypatch.setattr(constants, "DATA_DIR", str(damaged))
+    folder = damaged / "coco_captions" / "2014" / "1.1.0"
+    shard = folder / "coco_captions-val.tfrecord-00000-of-00001"
+    shard.write_bytes(shard.read_bytes()[:-5])
+    with pytest.raises(InputError, match=r"1\.1\.0 can't be read \(.*truncated record.*anew"):
+        read()
+    info = read_json(folder / "dataset_info.json")
+    info["splits"] = [split for split in info["splits"] if split["name"] != "restval"]
+    write_json(folder / "dataset_info.json", info)
+    with pytest.raises(InputError, match=r"1\.1\.0 has no split restval, but test, train, val"):
+        read()
 
 
 def test_a_machine_without_tfds_is_told_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
-    with pytest.raises(InputError, match=r"needs TensorFlow Datasets .*pip install -e '\.\[tfds\]'"):
+    with pytest.raises(
+        InputError, match=r"needs TensorFlow Datasets .*pip install -e '\.\[tfds\]'"
+    ):
         next(CocoTfds(params(tmp_path, source="tfds")).examples(Rejections()))

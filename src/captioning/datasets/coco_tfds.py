@@ -62,9 +62,9 @@ def _prepared(version: str) -> Any:
         raise InputError(
             f"source tfds needs TensorFlow Datasets ({error}): run `pip install -e '.[tfds]'`"
         ) from None
-    folder = tfds.core.as_path(tfds.core.constants.DATA_DIR).expanduser()
+    folder = tfds.core.Path(tfds.core.constants.DATA_DIR).expanduser()
     folder = folder / "coco_captions" / "2014" / version
-    if not (folder / "features.json").exists():
+    if not all((folder / name).exists() for name in ("dataset_info.json", "features.json")):
         name = f"coco_captions/2014:{version}"
         raise InputError(
             f"{folder} holds no dataset: set TFDS_DATA_DIR to the folder that holds coco_captions, "
@@ -81,7 +81,7 @@ def _rows(builder: Any, source: str, most: int | None) -> Iterator[dict[str, Any
 
     missing = [name for name in source.split("+") if name not in builder.info.splits]
     if missing:
-        found = ", ".join(builder.info.splits) or "none"
+        found = ", ".join(sorted(builder.info.splits)) or "none"
         raise InputError(
             f"{builder.data_path} has no split {missing[0]}, but {found}: prepare it anew"
         )
