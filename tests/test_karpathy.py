@@ -194,7 +194,7 @@ def test_an_image_in_two_places_is_refused(tmp_path):
 
 def test_no_images_named_is_told(tmp_path):
     values = coco.write_release(tmp_path) | {"images": [], "images_md5": None}
-    with pytest.raises(InputError, match=r"datasets\.karpathy\.images in params\.yaml is empty"):
+    with pytest.raises(InputError, match=r"`images` of this dataset in params\.yaml is empty"):
         examples(values)
 
 

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+import test_fetch
 
 from captioning.errors import InputError
 from captioning.locations import locate
@@ -13,9 +14,9 @@ MD5 = hashlib.md5(DATA).hexdigest()
 OTHER = "0" * 32
 
 
-@pytest.fixture(autouse=True)
-def _no_override(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CAPTIONING_SOURCE", raising=False)
+# Fixtures: a real HTTP server; no environment but the test's own.
+server = test_fetch.server
+environment = test_fetch.cache
 
 
 @pytest.fixture
@@ -39,6 +40,13 @@ def test_a_folder_is_used_where_it_lies(file):
 def test_another_sum_is_refused(file):
     with pytest.raises(InputError, match=rf"a b\.zip: MD5 is {MD5}, expected {OTHER}"):
         locate(str(file), OTHER)
+
+
+def test_a_url_is_fetched_into_the_cache(server, tmp_path):
+    path = locate(f"{server.url}Flickr8k%20text.zip", test_fetch.MD5)
+    assert path.read_bytes() == test_fetch.DATA
+    assert path == tmp_path / "cache" / test_fetch.MD5 / "Flickr8k text.zip"
+    assert [place for place, _ in server.requests] == ["/files/Flickr8k%20text.zip"]
 
 
 @pytest.mark.parametrize("place", ["/nowhere/a b.zip", "https://example.invalid/x/a%20b.zip"])

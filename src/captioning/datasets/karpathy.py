@@ -45,7 +45,7 @@ class Karpathy:
         places = self._params.image_places
         if not places:
             raise InputError(
-                "datasets.karpathy.images in params.yaml is empty: name the folder or zip archive "
+                "`images` of this dataset in params.yaml is empty: name the folder or zip archive "
                 "with the images of the split file"
             )
         # The small one first: a wrong source is found before the large download.
