@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import _environment  # noqa: F401
 
-from captioning.datasets import make_dataset
 from captioning.datasets.base import Rejections
+from captioning.datasets.registry import make_dataset
 from captioning.files import fresh_folder, write_json
 from captioning.params import Params
 from captioning.raw_writer import write_raw

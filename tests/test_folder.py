@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 from own_pictures import HF_IMAGE, captions, picture, read, splits, write, write_parquet
 
-from captioning.datasets import make_dataset
 from captioning.datasets.folder import Folder
+from captioning.datasets.registry import make_dataset
 from captioning.params import load_params
 
 ROWS = "red.png,Red .\ngreen.png,Grass\nblue.png,Sky\nred.png,Nothing but red\n"

@@ -123,7 +123,7 @@ def test_possible_values_are_accepted(tmp_path, values):
         ("features__extractor", "resnet50", "features.extractor: .*found 'resnet50'"),
         ("features__image_size", 225, "features.image_size: .*multiple of 32 .found 225"),
         ("features__dtype", "float64", "features.dtype: .*found 'float64'"),
-        ("dataset", "coco", "dataset: .*'conceptual_captions' or 'folder' .found 'coco'"),
+        ("dataset", "coco", "dataset: .*'scenes', 'flickr8k', .*'folder' .found 'coco'"),
         ("download__shards", 0, "download.shards: .*greater than or equal to 1 .found 0"),
         ("vocabulary__max_size", 4, "vocabulary.max_size: .*greater than or equal to 5 .found 4"),
         ("vocabulary__min_count", 0, "vocabulary.min_count: .*or equal to 1 .found 0"),
@@ -144,6 +144,20 @@ def test_possible_values_are_accepted(tmp_path, values):
         ("datasets__folder__path", "", "datasets.folder.path: .*at least 1 character"),
         ("datasets__folder__test_share", 0, "datasets.folder.test_share: .*than 0 .found 0"),
         ("datasets__flickr8k__source", "", "datasets.flickr8k.source: .*at least 1 character"),
+        ("datasets__karpathy__restval", "val", "datasets.karpathy.restval: .*found 'val'"),
+        ("datasets__coco_captions__train_images", 0, "datasets.coco_captions.train_images: .*or"),
+        ("datasets__coco_captions__source", "coco", "datasets.coco_captions.source: .*'tfds'"),
+        ("datasets__coco_captions__tfds_version", "1.1", "datasets.coco_captions.tfds_version: "),
+        (
+            "datasets__coco_captions__images",
+            ["/data/coco"],
+            "datasets.coco_captions: images_md5 has 2 sums for 1 images: .*or null",
+        ),
+        (
+            "datasets__coco_captions__images_md5",
+            None,
+            "datasets.coco_captions: http://.*train2014.zip is fetched, so its MD5 sum must",
+        ),
     ],
 )
 def test_a_bad_value_is_refused_by_name(tmp_path, name, value, message):

@@ -8,7 +8,10 @@ from pydantic import Field, model_validator
 
 from captioning.sections import Count, Md5, Section, Seed, Share
 
-DatasetName = Literal["scenes", "flickr8k", "conceptual_captions", "folder"]
+DatasetName = Literal[
+    "scenes", "flickr8k", "coco_captions", "karpathy", "conceptual_captions", "folder"
+]
+Place = Annotated[str, Field(min_length=1)]
 
 
 class ScenesParams(Section):
@@ -34,7 +37,7 @@ class ScenesParams(Section):
 class Flickr8kParams(Section):
     """`datasets.flickr8k`: see params.yaml for what each key means."""
 
-    source: Annotated[str, Field(min_length=1)]
+    source: Place
     images_md5: Md5
     captions_md5: Md5
 
@@ -42,7 +45,7 @@ class Flickr8kParams(Section):
 class ConceptualCaptionsParams(Section):
     """`datasets.conceptual_captions`: see params.yaml for what each key means."""
 
-    source: Annotated[str, Field(min_length=1)]
+    source: Place
     training_md5: Md5 | None
     validation_md5: Md5 | None
     train_images: Count | None
@@ -55,7 +58,7 @@ class ConceptualCaptionsParams(Section):
 class FolderParams(Section):
     """`datasets.folder`: see params.yaml for what each key means."""
 
-    path: Annotated[str, Field(min_length=1)]
+    path: Place
     seed: Seed
     validation_share: Annotated[float, Field(gt=0, lt=1)]
     test_share: Annotated[float, Field(gt=0, lt=1)]
@@ -70,6 +73,53 @@ class FolderParams(Section):
         return self
 
 
+class KarpathyParams(Section):
+    """`datasets.karpathy`: see params.yaml for what each key means."""
+
+    annotations: Place
+    annotations_md5: Md5 | None
+    split_file: Place
+    images: list[Place]
+    images_md5: list[Md5 | None] | None
+    restval: Literal["train", "exclude"]
+    train_images: Count | None
+    validation_images: Count | None
+    test_images: Count | None
+
+    @property
+    def image_places(self) -> list[tuple[str, str | None]]:
+        """Each place of `images` with its sum; None where it isn't checked."""
+        return list(zip(self.images, self.images_md5 or [None] * len(self.images), strict=True))
+
+    @property
+    def most(self) -> dict[str, int | None]:
+        """How many images to take of each split; None means all."""
+        return {
+            "train": self.train_images,
+            "validation": self.validation_images,
+            "test": self.test_images,
+        }
+
+    @model_validator(mode="after")
+    def _sums_where_needed(self) -> KarpathyParams:
+        if self.images_md5 is not None and len(self.images_md5) != len(self.images):
+            raise ValueError(
+                f"images_md5 has {len(self.images_md5)} sums for {len(self.images)} images: give "
+                "one for each place, in their order, or null"
+            )
+        for place, md5 in [(self.annotations, self.annotations_md5), *self.image_places]:
+            if md5 is None and "://" in place:
+                raise ValueError(f"{place} is fetched, so its MD5 sum must be given")
+        return self
+
+
+class CocoCaptionsParams(KarpathyParams):
+    """`datasets.coco_captions`: see params.yaml for what each key means."""
+
+    source: Literal["karpathy", "tfds"]
+    tfds_version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
+
+
 class DatasetsParams(Section):
     """`datasets`: one block for each dataset; only the chosen one's matters."""
 
@@ -77,3 +127,5 @@ class DatasetsParams(Section):
     flickr8k: Flickr8kParams
     conceptual_captions: ConceptualCaptionsParams
     folder: FolderParams
+    coco_captions: CocoCaptionsParams
+    karpathy: KarpathyParams

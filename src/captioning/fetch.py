@@ -79,6 +79,20 @@ def cache_folder() -> Path:
     return Path(chosen) if chosen else platformdirs.user_cache_path("captioning", appauthor=False)
 
 
+def check_md5(path: Path, md5: str) -> None:
+    """Refuse a local file whose MD5 sum, in hexadecimal, is another than `md5`.
+
+    Raises:
+        InputError: it differs.
+    """
+    found = _md5(path)
+    if found != md5:
+        raise InputError(
+            f"{path}: MD5 is {found}, expected {md5}: put the right file there, or correct the "
+            "checksum in params.yaml if this file is meant"
+        )
+
+
 def _local(folder: Path, below: str, name: str, md5: str | None) -> Path:
     """A file in a local folder or below, checked in place."""
     path = folder / name
@@ -87,12 +101,9 @@ def _local(folder: Path, below: str, name: str, md5: str | None) -> Path:
     if not path.is_file():
         what = "has no file" if folder.is_dir() else "is no folder, so there is no"
         raise InputError(f"source {folder} {what} {name}: put it there, or change the source")
-    if md5 is None or (found := _md5(path)) == md5:
-        return path
-    raise InputError(
-        f"{path}: MD5 is {found}, expected {md5}: put the right file there, or correct the "
-        "checksum in params.yaml if this file is meant"
-    )
+    if md5 is not None:
+        check_md5(path, md5)
+    return path
 
 
 def _cached(url: str, path: Path, md5: str | None, wait: wait_base) -> Path:

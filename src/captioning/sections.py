@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -63,18 +64,20 @@ def parse_mapping(content: bytes, name: str) -> dict[str, Any]:
     return values
 
 
+def problem_text(problem: ErrorDetails) -> str:
+    """Say in one line what pydantic found: the key's full name, what is wrong, the value found."""
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"{key}: unknown key"
+    if problem["type"] == "missing":
+        return f"{key}: is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] != "value_error":
+        message += f" (found {problem['input']!r})"
+    return f"{key}: {message}"
+
+
 def _readable(path: Path | str, error: ValidationError) -> str:
-    """One line a problem: the key's full name, what is wrong, and the value found."""
-    lines = []
-    for problem in error.errors(include_url=False):
-        key = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            message = "unknown key"
-        elif problem["type"] == "missing":
-            message = "is missing"
-        else:
-            message = problem["msg"].removeprefix("Value error, ")
-            if problem["type"] != "value_error":
-                message += f" (found {problem['input']!r})"
-        lines.append(f"  {key}: {message}")
+    """One line a problem."""
+    lines = [f"  {problem_text(problem)}" for problem in error.errors(include_url=False)]
     return f"{path} has {len(lines)} problem{'s'[: len(lines) > 1]}:\n" + "\n".join(lines)

@@ -14,12 +14,13 @@ import pyarrow as pa
 from captioning.archives import Archive
 from captioning.dataset_params import Flickr8kParams
 from captioning.datasets.base import Example, Rejections
+from captioning.datasets.listed_images import ListedImage, listed_examples, reject_unlisted
 from captioning.errors import InputError
 from captioning.fetch import fetch
+from captioning.image_files import ImageFiles
 
 IMAGES_ARCHIVE = "Flickr8k_Dataset.zip"
 CAPTIONS_ARCHIVE = "Flickr8k_text.zip"
-IMAGES_FOLDER = "Flicker8k_Dataset/"
 CAPTIONS_FILE = "Flickr8k.token.txt"
 SPLIT_FILES = {
     "train": "Flickr_8k.trainImages.txt",
@@ -28,7 +29,6 @@ SPLIT_FILES = {
 }
 
 # Most bytes that one member may expand to.
-_IMAGE_LIMIT = 64 << 20
 _TEXT_LIMIT = 64 << 20
 _CAPTION_LINE = re.compile(r"([^\t]+)#(\d+)\t(.*)", re.DOTALL)
 
@@ -37,8 +37,8 @@ class Flickr8k:
     """The official splits, each in the order of its split file.
 
     An `image_id` is the file's name without `.jpg`. Rejected and counted: images in no split,
-    images listed but missing from the archive, captions of images that don't exist, malformed
-    caption lines (by line number, from 1).
+    images that are listed but missing, captions of images that don't exist, malformed caption
+    lines (by line number, from 1).
     """
 
     extras: Sequence[pa.Field] = ()
@@ -56,40 +56,19 @@ class Flickr8k:
         # The small one first: a wrong source is found before the large download.
         captions_path = fetch(source, CAPTIONS_ARCHIVE, self._params.captions_md5)
         images_path = fetch(source, IMAGES_ARCHIVE, self._params.images_md5)
-        with Archive(captions_path) as text, Archive(images_path) as images:
-            splits = {split: _listed(text, file) for split, file in SPLIT_FILES.items()}
-            members = _image_members(images)
-            captions = _captions(text, members, rejections)
-            listed = {name for names in splits.values() for name in names}
-            for name in sorted(members.keys() - listed):
-                rejections.add("image in no split", name)
-            for split, names in splits.items():
-                for name in names:
-                    if name not in members:
-                        rejections.add("image listed but missing from the archive", name)
-                        continue
-                    yield Example(
-                        image_id=name.removesuffix(".jpg"),
-                        split=split,
-                        image=images.read(members[name], _IMAGE_LIMIT),
-                        captions=tuple(captions.get(name, ())),
-                        extras={},
-                    )
+        with Archive(captions_path) as text, ImageFiles([images_path]) as images:
+            splits = {split: _names(text, file) for split, file in SPLIT_FILES.items()}
+            captions = _captions(text, images, rejections)
+            listed = [
+                ListedImage(name.removesuffix(".jpg"), split, name, tuple(captions.get(name, ())))
+                for split, names in splits.items()
+                for name in names
+            ]
+            reject_unlisted((image.path for image in listed), images, rejections)
+            yield from listed_examples(listed, images, rejections)
 
 
-def _image_members(images: Archive) -> dict[str, str]:
-    """Member of each image file, by the file's name."""
-    members = {
-        member.removeprefix(IMAGES_FOLDER): member
-        for member in images.names
-        if member.startswith(IMAGES_FOLDER) and member.endswith(".jpg")
-    }
-    if not members:
-        raise InputError(f"{images.path} has no {IMAGES_FOLDER}*.jpg: it is not Flickr8k's images")
-    return members
-
-
-def _listed(text: Archive, file: str) -> list[str]:
+def _names(text: Archive, file: str) -> list[str]:
     """The image names in a split file, one a line."""
     try:
         lines = [line.decode("utf-8-sig").strip() for line in text.lines(file, _TEXT_LIMIT)]
@@ -98,9 +77,7 @@ def _listed(text: Archive, file: str) -> list[str]:
     return [line for line in lines if line]
 
 
-def _captions(
-    text: Archive, members: dict[str, str], rejections: Rejections
-) -> dict[str, list[str]]:
+def _captions(text: Archive, images: ImageFiles, rejections: Rejections) -> dict[str, list[str]]:
     """Captions by image name, from lines `name.jpg#k<TAB>caption`; blank lines hold none."""
     captions = defaultdict(list)
     for number, line in enumerate(text.lines(CAPTIONS_FILE, _TEXT_LIMIT), start=1):
@@ -112,7 +89,7 @@ def _captions(
             match = None
         if match is None:
             rejections.add("malformed caption line", f"{CAPTIONS_FILE} line {number}")
-        elif match[1] not in members:
+        elif images.find(match[1]) is None:
             rejections.add("caption of an image that does not exist", f"{match[1]}#{match[2]}")
         else:
             captions[match[1]].append(match[3])
