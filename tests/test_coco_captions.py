@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
-import importlib.util
 import json
 import shutil
 import sys
@@ -73,9 +71,6 @@ def prepared(tmp_path_factory) -> Path:
     source, data = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("tfds")
     write_coco(source)
     with pytest.MonkeyPatch.context() as patch:
-        if importlib.util.find_spec("importlib_resources") is None:
-            # tfds 4.9.10 uses this backport without asking for it.
-            patch.setitem(sys.modules, "importlib_resources", importlib.resources)
         patch.setattr(
             tfds.download.DownloadManager,
             "download_and_extract",

@@ -13,6 +13,7 @@ from captioning.errors import InputError
 from captioning.shards import shard_paths
 
 ROW_GROUP = 64
+_READ_AT_ONCE = 1 << 20
 COLUMNS = (
     pa.field("image_id", pa.string()),
     pa.field("image", pa.binary()),
@@ -52,7 +53,8 @@ def _read(paths: Sequence[Path], columns: Sequence[str] | None) -> Iterator[dict
     """Stream the rows of some shards."""
     for path in paths:
         try:
-            with pq.ParquetFile(path) as file:
+            # Buffered ahead, a whole file would come into memory.
+            with pq.ParquetFile(path, pre_buffer=False, buffer_size=_READ_AT_ONCE) as file:
                 for column in columns or ():
                     if column not in file.schema_arrow.names:
                         names = ", ".join(file.schema_arrow.names)

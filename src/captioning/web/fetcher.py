@@ -28,17 +28,12 @@ def check_installed() -> None:
     """Refuse to start without img2dataset.
 
     Raises:
-        InputError: it is not installed, or this Python is too new for it.
+        InputError: it, or the module that it misses in Python 3.13, is not installed.
     """
-    if importlib.util.find_spec("img2dataset") is None:
+    if any(importlib.util.find_spec(name) is None for name in ("img2dataset", "imghdr")):
         raise InputError(
             "img2dataset, which fetches this dataset's pictures, is not installed: "
             "run `pip install -e '.[web]'`"
-        )
-    if importlib.util.find_spec("imghdr") is None:
-        raise InputError(
-            "img2dataset needs the module imghdr, which Python 3.13 dropped: "
-            "run `pip install standard-imghdr`, or use Python 3.10 to 3.12"
         )
 
 
