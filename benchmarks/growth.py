@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     runs = []
     for factor in options.factors:
         with tempfile.TemporaryDirectory(prefix="captioning-growth-") as folder:
-            runs += measure(Path(folder), options.images, factor, options.params)
+            runs += measure(Path(folder), options.images, factor, options.params, options.stages)
     report = {"images": images(options.images, 1), "runs": runs, "growth": growth(runs)}
     write_json(options.json, report)
     print(table(report["growth"], options.factors).text())
@@ -63,6 +63,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--params", type=Path, default=ROOT / "params.yaml", help="what the settings start from"
     )
+    parser.add_argument(
+        "--stages", nargs="+", choices=STAGES, default=STAGES, help="which to run (default: all)"
+    )
     parser.add_argument("--json", type=Path, default=ROOT / "benchmarks" / "growth.json")
     return parser.parse_args(arguments)
 
@@ -72,24 +75,27 @@ def images(train: int, factor: int) -> dict[str, int]:
     return {split: max(round(train * share * factor), 1) for split, share in _SHARES.items()}
 
 
-def measure(folder: Path, train: int, factor: int, params: Path) -> list[dict[str, Any]]:
-    """Run all stages in `folder`.
+def measure(
+    folder: Path, train: int, factor: int, params: Path, stages: Sequence[str] = STAGES
+) -> list[dict[str, Any]]:
+    """Run stages in `folder`, in the pipeline's order.
 
     Args:
         folder: empty.
         train: train images at 1x.
         factor: by which all splits are larger.
         params: the file that the settings start from.
+        stages: which; what they read must be among what the others write.
 
     Returns:
-        For every stage `stage`, `factor`, `images` (of all splits), `seconds`, `cpu_seconds` and
+        For every one `stage`, `factor`, `images` (of all splits), `seconds`, `cpu_seconds` and
         `peak_bytes`.
     """
     sizes = images(train, factor)
     chosen = {f"datasets.scenes.{split}_images": size for split, size in sizes.items()}
     write_params(params, folder / "params.yaml", {**_SETTINGS, **chosen})
     rows = []
-    for stage in STAGES:
+    for stage in (stage for stage in STAGES if stage in stages):
         print(f"{factor}x {stage}", file=sys.stderr)
         command = [sys.executable, str(ROOT / "stages" / f"{stage}.py")]
         usage = run(command, folder)
@@ -139,7 +145,7 @@ def run(command: Sequence[str], folder: Path) -> dict[str, float]:
 
 
 def growth(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What the runs of one stage say together, for every stage.
+    """What the runs of one stage say together, for every stage that was run.
 
     Returns:
         `stage`; `peak_bytes`, `seconds` and `cpu_seconds`, one for every factor; `peak_ratio`: the
@@ -147,7 +153,7 @@ def growth(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         costs between two neighbouring factors; equal ones mean that the growth is linear.
     """
     summary = []
-    for stage in STAGES:
+    for stage in dict.fromkeys(row["stage"] for row in runs):
         rows = [row for row in runs if row["stage"] == stage]
         steps = list(pairwise(rows))
 
