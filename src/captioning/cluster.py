@@ -17,10 +17,6 @@ from typing import Any
 
 from captioning.errors import InputError
 
-# Times that a row is begun again after its worker or node was lost: machines that are taken away
-# must not end the run, a row that kills every worker must.
-_RETRIES = 10
-
 Row = dict[str, Any]
 
 
@@ -57,8 +53,9 @@ def map_on_cluster(
 ) -> Generator[Row, None, None]:
     """Yield `function(row)` for every row, in the order in which they are ready.
 
-    A row whose worker or node is lost is begun again elsewhere. This project's code travels to the
-    workers; their other packages are their own. What a function returns should be small.
+    A row whose worker or node is lost is begun again elsewhere, as often as need be. This project's
+    code travels to the workers; their other packages are their own. What a function returns should
+    be small.
 
     Args:
         function: of one row; importable, without state.
@@ -67,7 +64,7 @@ def map_on_cluster(
 
     Raises:
         InputError: Ray is not installed, the cluster can't be reached or has no node with such
-            resources, or a row failed, or lost its worker too often.
+            resources, or a row failed.
     """
     with _connected():
         import ray
@@ -78,7 +75,6 @@ def map_on_cluster(
             function,
             num_cpus=resources.cpus,
             num_gpus=resources.gpus or None,
-            ray_remote_args_fn=lambda: {"max_retries": _RETRIES},
         )
         try:
             yield from dataset.iter_rows()

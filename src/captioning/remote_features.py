@@ -27,7 +27,7 @@ from captioning.extractors import Extractor
 from captioning.files import sha256, write_json
 from captioning.raw import read_raw_shard
 from captioning.record_folder import ShardSummary, summary_path, whole_shard
-from captioning.shard_task import ShardTask, extract_shard, library_versions
+from captioning.shard_task import ShardTask, attempts_file, extract_shard, library_versions
 from captioning.shards import SPLITS, shard_paths
 from captioning.store import Store
 
@@ -116,6 +116,7 @@ def _rows(
             source, name = remote / "raw", f"{checksum}.parquet"
             if source.size(name) != path.stat().st_size:
                 source.put(path, name)
+        Store(settings["store"]).remove(attempts_file(path.stem))
         yield asdict(
             ShardTask(
                 split=split,

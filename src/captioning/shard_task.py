@@ -22,6 +22,10 @@ from captioning.store import Store
 _LIBRARIES = ("keras", "numpy", "pillow", "tensorflow")
 
 
+# Machines may be taken away, so a shard is begun again; one that kills every worker must end.
+ATTEMPTS = 10
+
+
 @dataclass(frozen=True)
 class ShardTask:
     """One raw shard to extract, as a row for a worker.
@@ -73,6 +77,7 @@ def _extract(task: ShardTask) -> ShardSummary:
         summary: ShardSummary = json.loads(delivered)
         if store.size(file) == summary["bytes"]:
             return summary
+    _count_attempt(store, task.name)
     extractor = _worker_extractor(task)
     spec = feature_spec(extractor.output_shape, task.dtype)
     with TemporaryDirectory(prefix="captioning-") as folder:
@@ -84,6 +89,21 @@ def _extract(task: ShardTask) -> ShardSummary:
         for written in (path, summary_path(path)):
             store.put(written, written.name)
     return summary
+
+
+def attempts_file(name: str) -> str:
+    """Where the store keeps how often a shard was begun."""
+    return f"{name}.attempts"
+
+
+def _count_attempt(store: Store, name: str) -> None:
+    attempts = int(store.read(attempts_file(name)) or 0)
+    if attempts == ATTEMPTS:
+        raise InputError(
+            f"{name} lost its worker {ATTEMPTS} times: have the machines too little memory? A "
+            "larger CAPTIONING_TASK_CPUS lets fewer tasks share a machine"
+        )
+    store.write(attempts_file(name), str(attempts + 1).encode())
 
 
 def _raw_shard(task: ShardTask, folder: Path) -> Path:
@@ -105,11 +125,14 @@ def _worker_extractor(task: ShardTask) -> Extractor:
     """The backbone, made sure to be the one that the asking process has."""
     libraries = library_versions()
     wanted = json.loads(task.libraries)
-    other = [f"{name} {libraries[name]}" for name in wanted if libraries[name] != wanted[name]]
+    other = [
+        f"{name} {libraries[name]} instead of {wanted[name]}"
+        for name in wanted
+        if libraries[name] != wanted[name]
+    ]
     if other:
         raise InputError(
-            f"{socket.gethostname()} has {', '.join(other)} instead of "
-            f"{', '.join(f'{name} {wanted[name]}' for name in wanted)}: "
+            f"{socket.gethostname()} has {', '.join(other)}: "
             "install the packages of requirements.lock on all machines"
         )
     extractor = _loaded(task.extractor, task.image_size, task.threads)

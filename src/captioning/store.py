@@ -62,6 +62,13 @@ class Store:
             except FileNotFoundError:
                 return None
 
+    def write(self, name: str, content: bytes) -> None:
+        """Write a small file."""
+        path = self._path(name)
+        with self._told(name):
+            self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+            self._fs.pipe_file(path, content)
+
     def put(self, path: Path, name: str) -> None:
         """Write a local file to the store, where it is seen once it is whole, and not before."""
         target = self._path(name)
