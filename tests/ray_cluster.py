@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -23,6 +25,9 @@ def two_nodes() -> Iterator[Cluster]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_TMPDIR", folder)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        # Its ports are open to the network: whoever has not this token is refused.
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
         (Path(folder) / "ray").mkdir()
         cluster = Cluster()
         try:
@@ -43,6 +48,11 @@ class Cluster:
         )
         self._other = self._cluster.add_node(**_NODE)
         self.address: str = self._cluster.address
+        #: What another process needs to take part.
+        self.environment = {
+            "RAY_ADDRESS": self.address,
+            **{name: os.environ[name] for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")},
+        }
 
     def lose_node(self) -> None:
         """Kill all processes of the node that is not the head."""

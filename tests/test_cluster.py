@@ -112,8 +112,8 @@ def test_the_stage_by_way_of_an_object_store_writes_the_same_bytes(
 ):
     repository = make_repository(tmp_path / "repository", **{"features.image_size": SIZE})
     shutil.copytree(raw, repository / "data/raw")
-    place = {"CAPTIONING_STORE": f"s3://{BUCKET}/ray", "RAY_ADDRESS": cluster.address}
-    output = run(repository, sys.executable, "stages/features.py", **s3, **place)
+    environment = {**cluster.environment, **s3, "CAPTIONING_STORE": f"s3://{BUCKET}/ray"}
+    output = run(repository, sys.executable, "stages/features.py", **environment)
     assert contents(repository / "data/features") == contents(here)
     assert len(objects("ray/raw/")) == len(objects("ray/")) == 3 * SHARDS
     # What Ray has to say of itself is left out.
