@@ -16,6 +16,7 @@ def features(params: Params) -> None:
     # Imported here: what is wrong with the params is said without waiting for TensorFlow.
     from captioning.extractors import make_extractor
     from captioning.features import write_features
+    from captioning.remote_features import extract_remotely
 
     extractor = make_extractor(params.features.extractor, params.features.image_size)
     settings = {**params.features.model_dump(), "weights": extractor.weights_sha256}
@@ -24,6 +25,8 @@ def features(params: Params) -> None:
         scratch_folder("features", settings, inputs) as scratch,
         fresh_folder("data/features") as folder,
     ):
+        # On a cluster or by way of a store, where the environment names one.
+        extract_remotely("data/raw", scratch, extractor, params.features.dtype)
         summary = write_features("data/raw", folder, extractor, params.features.dtype, scratch)
     write_json("metrics/features.json", summary)
 

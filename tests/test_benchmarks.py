@@ -10,7 +10,7 @@ import pytest
 from imports import ROOT
 from small_repository import SMALL, run
 
-from benchmarks import growth
+from benchmarks import conceptual_captions, growth
 
 SMALL_MODEL = {key: value for key, value in SMALL.items() if not key.startswith("datasets.")}
 
@@ -92,3 +92,24 @@ def test_devices_are_measured_without_tensorflow(tmp_path):
         assert row["images_per_second"] == pytest.approx(row["images"] / row["seconds"])
         assert row["share_of_peak"] > 0
         assert f"{row['captions_per_second']:,.0f}" in printed
+
+
+def test_costs_follow_from_the_rates():
+    rates = conceptual_captions.Rates(
+        urls=3600, alive=0.5, extraction_rate=1, cores=1, cluster_share=0.5, start_seconds=0
+    )
+    alone, cluster = (conceptual_captions.costs(rates, machines) for machines in (1, 10))
+    extract = "extract, write data/features"
+    assert alone[extract] == (1800 * rates.feature_bytes, 0.5)
+    assert cluster[extract] == pytest.approx((1800 * rates.feature_bytes, 0.5 / 10 / 0.5))
+    assert alone["data/raw to the store"] == (0, 0)
+    assert cluster["fetch the pictures"][1] == pytest.approx(1 / rates.download_rate / 10)
+
+
+def test_the_readme_shows_what_conceptual_captions_costs(capsys):
+    conceptual_captions.main([])
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    assert len(rows) == 9
+    for row in rows:
+        assert row in readme

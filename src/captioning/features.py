@@ -98,18 +98,21 @@ def extract(extractor: Extractor, images: NDArray[np.uint8]) -> NDArray[np.float
 
 
 def feature_records(
-    rows: Iterator[Mapping[str, Any]], extractor: Extractor, progress: tqdm[Any] | None = None
+    rows: Iterator[Mapping[str, Any]],
+    extractor: Extractor,
+    progress: tqdm[Any] | None = None,
+    threads: int | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Records `image_id`, `features` of rows `image_id`, `image` of the raw table, in order.
 
-    Images are decoded by threads one batch ahead of the network.
+    Images are decoded one batch ahead of the network, by `threads` threads; None means one a core.
     """
     size = extractor.image_size
 
     def load(row: Mapping[str, Any]) -> Any:
         return load_pixels(row["image"], size, row["image_id"])
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
 
         def next_batch() -> tuple[list[str], list[Any]]:
             batch = list(islice(rows, _BATCH))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -46,22 +47,25 @@ def read_raw(
         if not 0 <= shard < len(paths):
             raise InputError(f"{folder} has {len(paths)} {split} shards, none numbered {shard}")
         paths = [paths[shard]]
-    return _read(paths, columns)
+    return chain.from_iterable(read_raw_shard(path, columns) for path in paths)
 
 
-def _read(paths: Sequence[Path], columns: Sequence[str] | None) -> Iterator[dict[str, Any]]:
-    """Stream the rows of some shards."""
-    for path in paths:
-        try:
-            # Buffered ahead, a whole file would come into memory.
-            with pq.ParquetFile(path, pre_buffer=False, buffer_size=_READ_AT_ONCE) as file:
-                for column in columns or ():
-                    if column not in file.schema_arrow.names:
-                        names = ", ".join(file.schema_arrow.names)
-                        raise InputError(f"{path} has no column {column!r}; it has {names}")
-                for batch in file.iter_batches(ROW_GROUP, columns=columns):
-                    yield from batch.to_pylist()
-        except (pa.ArrowException, OSError) as error:
-            raise InputError(
-                f"{path} is damaged ({error}): run `dvc repro --force download`"
-            ) from error
+def read_raw_shard(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Read the rows of one shard, wherever it lies, a row group at a time.
+
+    Raises:
+        InputError: the shard is damaged, or there is no such column.
+    """
+    try:
+        # Buffered ahead, a whole file would come into memory.
+        with pq.ParquetFile(path, pre_buffer=False, buffer_size=_READ_AT_ONCE) as file:
+            for column in columns or ():
+                if column not in file.schema_arrow.names:
+                    names = ", ".join(file.schema_arrow.names)
+                    raise InputError(f"{path} has no column {column!r}; it has {names}")
+            for batch in file.iter_batches(ROW_GROUP, columns=columns):
+                yield from batch.to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(
+            f"{path} is damaged ({error}): run `dvc repro --force download`"
+        ) from error

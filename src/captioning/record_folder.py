@@ -43,13 +43,37 @@ def write_shards(
     summaries, seen = [], set[str]()
     for number, examples in enumerate(shards):
         path = Path(folder) / shard_name(split, number, len(shards), "tfrecord")
-        summary = _whole(path) if resume else None
-        if summary is None:
-            summary = _write_shard(path, split, spec, examples, seen)
-            if resume:
-                write_json(_summary_path(path), summary)
-        summaries.append(summary)
+        summaries.append(write_shard(path, split, spec, examples, seen, resume))
     return summaries
+
+
+def write_shard(
+    path: Path,
+    split: str,
+    spec: RecordSpec,
+    examples: Iterable[Mapping[str, Any]],
+    seen: set[str],
+    resume: bool = False,
+) -> ShardSummary:
+    """Write one shard, under a temporary name until it is whole.
+
+    Args:
+        path: of the shard.
+        split: that it belongs to.
+        spec: of the records.
+        examples: of the shard.
+        seen: image ids that may not occur again; the shard's are added.
+        resume: whether a whole shard that lies there is taken as it is; if not, a new one's
+            summary is left beside it, in `summary_path`.
+
+    Returns, raises: as `write_shards`, for one shard.
+    """
+    summary = whole_shard(path) if resume else None
+    if summary is None:
+        summary = _write_shard(path, split, spec, examples, seen)
+        if resume:
+            write_json(summary_path(path), summary)
+    return summary
 
 
 def _write_shard(
@@ -87,15 +111,16 @@ def _write_shard(
     }
 
 
-def _whole(path: Path) -> ShardSummary | None:
+def whole_shard(path: Path) -> ShardSummary | None:
     """The summary of a shard that an earlier run finished, if its bytes are still those."""
-    if not (path.is_file() and _summary_path(path).is_file()):
+    if not (path.is_file() and summary_path(path).is_file()):
         return None
-    summary: ShardSummary = read_json(_summary_path(path))
+    summary: ShardSummary = read_json(summary_path(path))
     return summary if sha256(path) == summary["sha256"] else None
 
 
-def _summary_path(shard: Path) -> Path:
+def summary_path(shard: Path) -> Path:
+    """Where the summary of a whole shard lies until all shards are whole."""
     return shard.with_suffix(".json")
 
 

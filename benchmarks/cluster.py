@@ -1,0 +1,93 @@
+"""Extraction on a Ray cluster beside extraction without: `python -m benchmarks.cluster`.
+
+`RAY_ADDRESS` names the cluster. Both sides extract the same raw table in turns; what they need for
+a table of one image a split is their start-up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from captioning.errors import InputError
+from captioning.extractors import Extractor, make_extractor
+from captioning.features import write_features
+from captioning.files import fresh_folder
+from captioning.raw import read_raw
+from captioning.remote_features import extract_remotely
+from captioning.shards import SPLITS, shard_name, shard_paths
+from captioning.tables import Table
+
+_SIDES = ("without", "on the cluster")
+
+
+def main() -> None:
+    """Measure and print the table."""
+    arguments = _arguments()
+    address = os.environ.pop("RAY_ADDRESS", "")
+    if not address:
+        raise InputError("RAY_ADDRESS names no cluster: start one, see the README")
+    extractor = make_extractor("efficientnet_lite0", arguments.image_size)
+    images = sum(1 for split in SPLITS for _ in read_raw(arguments.raw, split, columns=["width"]))
+    seconds: dict[tuple[str, str], list[float]] = {}
+    with tempfile.TemporaryDirectory(prefix="captioning-bench-") as work:
+        few = _first_images(arguments.raw, Path(work) / "few")
+        for _ in range(arguments.runs):
+            for side in _SIDES:
+                os.environ["RAY_ADDRESS"] = address if side != "without" else ""
+                for name, raw in (("few", few), ("all", arguments.raw)):
+                    spent = _extract(raw, Path(work), extractor)
+                    seconds.setdefault((side, name), []).append(spent)
+    rows = []
+    for side in _SIDES:
+        start, whole = (statistics.median(seconds[side, name]) for name in ("few", "all"))
+        rate = (images - len(SPLITS)) / (whole - start)
+        rows.append([side, f"{start:.1f}", f"{whole:.1f}", f"{rate:.0f}"])
+    header = ["", "start-up, s", "in all, s", "images/s after the start"]
+    print(Table(f"{images} images, medians of {arguments.runs} runs", header, rows).text())
+
+
+def _extract(raw: Path, work: Path, extractor: Extractor) -> float:
+    """Do what the stage does after its imports; return the seconds."""
+    started = time.perf_counter()
+    with fresh_folder(work / "scratch") as scratch, fresh_folder(work / "features") as folder:
+        extract_remotely(raw, scratch, extractor, "float16")
+        write_features(raw, folder, extractor, "float16", scratch)
+    return time.perf_counter() - started
+
+
+def _first_images(raw: Path, folder: Path) -> Path:
+    """A raw table of the first image of every split."""
+    folder.mkdir()
+    for split in SPLITS:
+        with pq.ParquetFile(shard_paths(raw, split, "parquet")[0]) as file:
+            first = pa.Table.from_batches([next(file.iter_batches(1))])
+        pq.write_table(first, folder / shard_name(split, 0, 1, "parquet"))
+    return folder
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.cluster", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument(
+        "--raw", type=Path, default=Path("data/raw"), help="folder of the raw table"
+    )
+    parser.add_argument("--image-size", type=int, default=224, help="pixels (default: %(default)s)")
+    parser.add_argument("--runs", type=int, default=3, help="of every side (default: %(default)s)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except InputError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,53 @@
+"""An S3 server on this machine (moto), for the tests of what lies in an object store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+BUCKET = "captioning"
+
+
+@contextmanager
+def s3_server() -> Iterator[dict[str, str]]:
+    """Serve S3 with one empty bucket; name server and credentials in the environment.
+
+    Yields:
+        What is added to the environment, for other processes.
+    """
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    environment = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+                patch.delenv(name, raising=False)
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            client().create_bucket(Bucket=BUCKET)
+            yield environment
+    finally:
+        server.stop()
+
+
+def client():
+    """A client of the server that the environment names."""
+    import boto3
+
+    return boto3.session.Session().client("s3")
+
+
+def objects(prefix: str = "") -> dict[str, object]:
+    """When each object of the bucket was written, by its key."""
+    listed = client().list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
+    return {entry["Key"]: entry["LastModified"] for entry in listed}
