@@ -22,7 +22,7 @@ from captioning.decoding import make_decoder
 from captioning.errors import InputError
 from captioning.extractors import make_extractor
 from captioning.model import CaptionDecoder
-from captioning.text import Vocabulary, output_bias
+from captioning.text import WordVocabulary, output_bias
 
 WORDS = ["a red dog runs", "a blue cat sleeps", "two dogs run"]
 SIZE = 64
@@ -31,7 +31,7 @@ SIZE = 64
 @pytest.fixture(scope="module")
 def model_folder(tmp_path_factory) -> Path:
     keras.utils.set_random_seed(4)
-    vocabulary = Vocabulary.fit(WORDS, 100, 1)
+    vocabulary = WordVocabulary.fit(WORDS, 100, 1)
     extractor = make_extractor("efficientnet_lite0", SIZE)
     decoder = CaptionDecoder(
         len(vocabulary), extractor.output_shape, units=16, heads=2, max_length=8
@@ -88,7 +88,7 @@ def test_attention_maps_sum_to_one_for_every_token(captioner):
 def test_a_vocabulary_that_does_not_belong_to_the_model_is_refused(model_folder, tmp_path):
     for path in model_folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    Vocabulary.fit(["other words"], 100, 1).save(tmp_path / "vocabulary.txt")
+    WordVocabulary.fit(["other words"], 100, 1).save(tmp_path)
     with pytest.raises(InputError, match="vocabulary.txt does not belong to the model beside it"):
         Captioner.load(tmp_path)
 

@@ -18,7 +18,7 @@ from captioning.model import CaptionDecoder
 from captioning.raw import read_raw
 from captioning.record_folder import RecordFolder, write_index, write_shards
 from captioning.shards import SPLITS
-from captioning.text import Vocabulary, output_bias
+from captioning.text import WordVocabulary, output_bias
 
 MAP = (2, 2, 4)
 SHARDS = 2
@@ -52,7 +52,7 @@ def write_features(raw: Path, reverse: bool = False) -> RecordFolder:
 def make_captioner() -> Captioner:
     keras.utils.set_random_seed(4)
     words = ["a red star", "two blue rings"]
-    vocabulary = Vocabulary.fit(words, 100, 1)
+    vocabulary = WordVocabulary.fit(words, 100, 1)
     decoder = CaptionDecoder(len(vocabulary), MAP, units=16, heads=2, max_length=8)
     decoder.set_output_bias(output_bias(vocabulary.count(words)))
     return Captioner(decoder, vocabulary, SOURCE)

@@ -14,11 +14,11 @@ from captioning.params import load_params
 from captioning.raw import read_raw
 from captioning.record_folder import RecordFolder
 from captioning.shards import SPLITS
-from captioning.text import END, SPECIAL_TOKENS, START, UNK, Vocabulary
+from captioning.text import END, SPECIAL_TOKENS, START, UNK, WordVocabulary
 from captioning.tokens import length_summary, write_tokens
 
 ROOT = Path(__file__).parents[1]
-VOCABULARY = Vocabulary((*SPECIAL_TOKENS, "a", "dog", "runs", "slowly"))
+VOCABULARY = WordVocabulary((*SPECIAL_TOKENS, "a", "dog", "runs", "slowly"))
 CAPTIONS = {
     "train": [
         ["A dog runs.", "a dog", "..."],
@@ -128,7 +128,7 @@ def run_stage() -> None:
 
 def test_the_stage(raw, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    VOCABULARY.save("data/vocabulary/vocabulary.txt")
+    VOCABULARY.save("data/vocabulary")
     Path("data/tokens").mkdir()
     Path("data/tokens/stale").touch()
     run_stage()

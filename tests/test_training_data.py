@@ -15,7 +15,7 @@ from captioning.errors import InputError
 from captioning.features import feature_spec
 from captioning.record_folder import write_index, write_shards
 from captioning.shards import SPLITS
-from captioning.text import Vocabulary, output_bias
+from captioning.text import WordVocabulary, output_bias
 from captioning.tokens import write_tokens
 from captioning.training_data import TrainingData
 
@@ -27,7 +27,7 @@ CAPTIONS = {
 WORDS = [caption for image in CAPTIONS["train"] for caption in image]
 
 
-def write_folders(folder: Path, vocabulary: Vocabulary) -> None:
+def write_folders(folder: Path, vocabulary: WordVocabulary) -> None:
     """Features, tokens and vocabulary, as the stages leave them; one validation image."""
     write_raw_table(folder / "raw", CAPTIONS)
     write_tokens(folder / "raw", folder / "tokens", vocabulary, 10)
@@ -45,10 +45,10 @@ def write_folders(folder: Path, vocabulary: Vocabulary) -> None:
     write_vocabulary(folder / "vocabulary", vocabulary)
 
 
-def write_vocabulary(folder: Path, vocabulary: Vocabulary) -> None:
+def write_vocabulary(folder: Path, vocabulary: WordVocabulary) -> None:
     folder.mkdir(exist_ok=True)
     counts = vocabulary.count(WORDS)
-    vocabulary.save(folder / "vocabulary.txt")
+    vocabulary.save(folder)
     pq.write_table(pa.table({"count": counts}), folder / "counts.parquet")
     np.save(folder / "output_bias.npy", output_bias(counts))
 
@@ -60,7 +60,7 @@ def open_data(folder: Path) -> TrainingData:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write_folders(tmp_path, Vocabulary.fit(WORDS, 100))
+    write_folders(tmp_path, WordVocabulary.fit(WORDS, 100))
     return tmp_path
 
 
@@ -101,6 +101,6 @@ def test_the_reward_knows_the_train_captions(folder):
 
 
 def test_tokens_of_another_vocabulary_are_refused(folder):
-    write_vocabulary(folder / "vocabulary", Vocabulary.fit(WORDS, 6))
+    write_vocabulary(folder / "vocabulary", WordVocabulary.fit(WORDS, 6))
     with pytest.raises(InputError, match=r"tokens was written with another vocabulary: run `dvc "):
         open_data(folder)
