@@ -261,7 +261,10 @@ def test_standardizing_any_character_twice_changes_nothing(normalization, punctu
 
 def test_how_captions_are_standardized_goes_with_the_vocabulary(tmp_path):
     cased = WordVocabulary.fit(["A Dog."], 100, standardization=Standardization(lowercase=False))
-    assert cased.tokens[4:] == ("A", "Dog") and len({cased.sha256, WordVocabulary.fit(["a dog"], 9).sha256}) == 2
+    assert (
+        cased.tokens[4:] == ("A", "Dog")
+        and len({cased.sha256, WordVocabulary.fit(["a dog"], 9).sha256}) == 2
+    )
     cased.save(tmp_path)
     loaded = load_vocabulary(tmp_path)
     assert loaded == cased and loaded.encode("A Dog, a dog") == [START, 4, 5, UNK, UNK, END]
