@@ -42,6 +42,7 @@ SETTINGS = {
     "train.report_every": 120,
     "train.captions_per_image": None,
     "train.learning_rate": 0.01,
+    "train.label_smoothing": 0.0,
     "evaluate.tokenizer": "char",
     "evaluate.decoder": "greedy",
 }
@@ -108,14 +109,15 @@ def test_captions_are_korean_and_mostly_right(repository):
     forms = [form for both in SHAPES.values() for form in both]
     known = {*COLOURS, *forms, "그림에", "하얀", "바탕이", "있다", "있습니다"}
     assert {word for row in predictions for word in row.caption.split()} <= known
-    right = [row for row in predictions if any(s in row.references[0] for s in named(row.caption))]
-    assert len(right) >= SIZES["test"] * 3 / 4
+    right = [row for row in predictions if set(named(row.caption)) & set(named(*row.references))]
+    # Guessing would find one in twelve; one in four shows what never occurs in training.
+    assert len(right) >= SIZES["test"] / 2
 
 
-def named(caption: str) -> list[str]:
+def named(*captions: str) -> list[str]:
     """Colours with the shape after them."""
-    words = caption.split()
-    return [" ".join(pair) for pair in pairwise(words) if pair[0] in COLOURS]
+    pairs = [pair for caption in captions for pair in pairwise(caption.split())]
+    return [" ".join(pair) for pair in pairs if pair[0] in COLOURS]
 
 
 def test_figures_follow_the_pieces_and_the_characters(repository):
