@@ -26,6 +26,7 @@ from captioning.text import (
     load_vocabulary,
     marginal_entropy,
     output_bias,
+    subwords,
 )
 
 KOREAN = [
@@ -171,6 +172,20 @@ def test_a_size_without_room_for_the_characters_says_how_much_it_takes():
     assert len(SubwordVocabulary.fit(KOREAN, needed)) == needed
     with pytest.raises(InputError, match=f"take {needed}:"):
         SubwordVocabulary.fit(KOREAN, needed - 1)
+
+
+def test_of_very_many_captions_a_sample_is_learnt_from(monkeypatch):
+    captions = [f"word{number}" for number in range(2000)]
+    everything = subwords._sample(captions)
+    assert everything == captions
+    monkeypatch.setattr(subwords, "_MOST_CAPTIONS", 100)
+    drawn = subwords._sample(iter(captions))
+    assert drawn == subwords._sample(captions) and len(set(drawn)) == 100
+    # From all over: the mean place of a hundred is within five standard errors.
+    places = [int(word.removeprefix("word")) for word in drawn]
+    assert np.mean(places) == pytest.approx(1000, abs=5 * 2000 / 12**0.5 / 10)
+    known = SubwordVocabulary.fit(captions, 60)
+    assert known.model == SubwordVocabulary.fit(drawn, 60).model
 
 
 def test_bad_input_met_while_reading_captions_is_told_as_it_is():

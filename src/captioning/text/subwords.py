@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from captioning.errors import InputError
@@ -23,6 +24,7 @@ from captioning.text.vocabulary import LIST_FILE, MODEL_FILE, Vocabulary
 # Bytes; SentencePiece would pass over a longer caption.
 _LONGEST_CAPTION = 1 << 20
 _ERRORS_ONLY = 2
+_MOST_CAPTIONS = 300_000
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,10 @@ class SubwordVocabulary(Vocabulary):
         character_coverage: float = 1.0,
         standardization: Standardization = standardize,
     ) -> SubwordVocabulary:
-        """Learn the pieces from `captions`; all of them are in memory meanwhile.
+        """Learn the pieces from `captions`.
+
+        Training holds the captions, up to 2 KB for each without spaces: of more than 300,000 it
+        takes as many, drawn by chance with a fixed seed.
 
         Args:
             captions: captions of the train split, standardised here.
@@ -65,11 +70,13 @@ class SubwordVocabulary(Vocabulary):
         """
         import sentencepiece
 
-        text = _Text(captions, standardization)
+        texts = _sample(map(standardization, captions))
+        if not any(texts):
+            raise InputError("no text for the vocabulary: no train caption has a word in it")
         model = io.BytesIO()
         try:
             sentencepiece.SentencePieceTrainer.train(
-                sentence_iterator=iter(text),
+                sentence_iterator=iter(texts),
                 model_writer=model,
                 model_type="bpe",
                 vocab_size=max_size,
@@ -91,7 +98,13 @@ class SubwordVocabulary(Vocabulary):
                 minloglevel=_ERRORS_ONLY,
             )
         except RuntimeError as error:
-            raise text.problem(error, max_size, character_coverage) from None
+            if found := re.search(r"smaller than required_chars\. \d+ vs (\d+)", str(error)):
+                raise InputError(
+                    f"vocabulary.max_size is {max_size}, but a piece for every character and the "
+                    f"special tokens take {found[1]}: raise it, or lower "
+                    f"vocabulary.character_coverage ({character_coverage})"
+                ) from None
+            raise
         return cls(model.getvalue(), standardization)
 
     @classmethod
@@ -142,39 +155,16 @@ class SubwordVocabulary(Vocabulary):
         return _processor(self.model)
 
 
-class _Text(Iterable[str]):
-    """Standardised captions as they are read; knows afterwards what went wrong."""
-
-    def __init__(self, captions: Iterable[str], standardization: Standardization) -> None:
-        self._captions = captions
-        self._standardization = standardization
-        self._error: InputError | None = None
-        self._any = False
-
-    def __iter__(self) -> Iterator[str]:
-        try:
-            for caption in self._captions:
-                text = self._standardization(caption)
-                self._any = self._any or bool(text)
-                yield text
-        except InputError as error:
-            # SentencePiece would make a RuntimeError of it.
-            self._error = error
-            raise
-
-    def problem(self, error: RuntimeError, max_size: int, coverage: float) -> Exception:
-        """What to raise for an error of SentencePiece's training."""
-        if self._error is not None:
-            return self._error
-        if not self._any:
-            return InputError("no text for the vocabulary: no train caption has a word in it")
-        if found := re.search(r"smaller than required_chars\. \d+ vs (\d+)", str(error)):
-            return InputError(
-                f"vocabulary.max_size is {max_size}, but a piece for every character and the "
-                f"special tokens take {found[1]}: raise it, or lower "
-                f"vocabulary.character_coverage ({coverage})"
-            )
-        return error
+def _sample(texts: Iterable[str]) -> list[str]:
+    """All texts, or `_MOST_CAPTIONS` of them, each equally likely (reservoir sampling)."""
+    random = Random(0)
+    kept: list[str] = []
+    for number, text in enumerate(texts):
+        if number < _MOST_CAPTIONS:
+            kept.append(text)
+        elif (place := random.randrange(number + 1)) < _MOST_CAPTIONS:
+            kept[place] = text
+    return kept
 
 
 def _processor(model: bytes) -> Any:
