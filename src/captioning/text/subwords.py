@@ -21,10 +21,28 @@ from captioning.text.special import END, PAD, SPECIAL_LINES, SPECIAL_TOKENS, STA
 from captioning.text.standardization import Standardization, standardize
 from captioning.text.vocabulary import LIST_FILE, MODEL_FILE, Vocabulary
 
-# Bytes; SentencePiece would pass over a longer caption.
-_LONGEST_CAPTION = 1 << 20
-_ERRORS_ONLY = 2
 _MOST_CAPTIONS = 300_000
+_TRAINING = {
+    "model_type": "bpe",
+    # `max_size` is a bound, as for words.
+    "hard_vocab_limit": False,
+    # What it would do is done before, by `standardization`.
+    "normalization_rule_name": "identity",
+    # Bytes; a longer caption would be passed over.
+    "max_sentence_length": 1 << 20,
+    "pad_id": PAD,
+    "unk_id": UNK,
+    "bos_id": START,
+    "eos_id": END,
+    "pad_piece": SPECIAL_LINES[PAD],
+    "unk_piece": SPECIAL_LINES[UNK],
+    "bos_piece": SPECIAL_LINES[START],
+    "eos_piece": SPECIAL_LINES[END],
+    "unk_surface": SPECIAL_LINES[UNK],
+    "num_threads": 1,
+    # Errors only, which come as exceptions too.
+    "minloglevel": 2,
+}
 
 
 @dataclass(frozen=True)
@@ -78,24 +96,9 @@ class SubwordVocabulary(Vocabulary):
             sentencepiece.SentencePieceTrainer.train(
                 sentence_iterator=iter(texts),
                 model_writer=model,
-                model_type="bpe",
                 vocab_size=max_size,
-                hard_vocab_limit=False,
                 character_coverage=character_coverage,
-                # What it would do is done before, by `standardization`.
-                normalization_rule_name="identity",
-                max_sentence_length=_LONGEST_CAPTION,
-                pad_id=PAD,
-                unk_id=UNK,
-                bos_id=START,
-                eos_id=END,
-                pad_piece=SPECIAL_LINES[PAD],
-                unk_piece=SPECIAL_LINES[UNK],
-                bos_piece=SPECIAL_LINES[START],
-                eos_piece=SPECIAL_LINES[END],
-                unk_surface=SPECIAL_LINES[UNK],
-                num_threads=1,
-                minloglevel=_ERRORS_ONLY,
+                **_TRAINING,
             )
         except RuntimeError as error:
             if found := re.search(r"smaller than required_chars\. \d+ vs (\d+)", str(error)):
