@@ -22,7 +22,7 @@ from captioning.text.standardization import Standardization, standardize
 from captioning.text.vocabulary import LIST_FILE, MODEL_FILE, Vocabulary
 
 _MOST_CAPTIONS = 300_000
-_TRAINING = {
+_TRAINING: dict[str, Any] = {
     "model_type": "bpe",
     # `max_size` is a bound, as for words.
     "hard_vocab_limit": False,
