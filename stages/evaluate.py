@@ -11,11 +11,11 @@ from captioning.files import fresh_folder, write_json
 from captioning.params import EvaluateParams, Params
 from captioning.raw import read_raw
 from captioning.stage import stage_main
-from captioning.text import standardize
 
 if TYPE_CHECKING:
     from captioning.evaluation import CaptionedImage
     from captioning.predictions import Prediction
+    from captioning.scored_text import ScoredText
 
 PREDICTIONS = "data/predictions.jsonl"
 
@@ -26,7 +26,10 @@ def evaluate(params: Params) -> None:
     from captioning.attention_peaks import AttentionPeaks
     from captioning.grounding import CaptionTruth
     from captioning.predictions import write_predictions
+    from captioning.scored_text import ScoredText
 
+    # Before any caption: a tokenizer may lack its packages.
+    text = ScoredText(params.evaluate.tokenizer, params.vocabulary.normalization).check()
     samples: list[CaptionedImage] = []
     truth, peaks = CaptionTruth(), AttentionPeaks()
 
@@ -37,12 +40,12 @@ def evaluate(params: Params) -> None:
                 samples.append(image)
             if params.dataset == "scenes":
                 truth.add(image.prediction.caption, image.row)
-                peaks.add(image.attention, image.prediction.caption, image.row)
+                peaks.add(image.word_attention, image.prediction.caption, image.row)
             yield image.prediction
 
     write_predictions(PREDICTIONS, predictions())
     plot_samples(samples)
-    report = scores(params.evaluate)
+    report = scores(params.evaluate, text)
     if params.dataset == "scenes":
         report["grounding"] = truth.metrics() | peaks.metrics()
     write_json("metrics/evaluate.json", report)
@@ -83,14 +86,19 @@ def plot_samples(images: list[CaptionedImage]) -> None:
                 prediction = image.prediction
                 path = folder / f"{prediction.image_id.removesuffix('.jpg')}.png"
                 plot_attention(
-                    path, picture, prediction.caption, image.attention, prediction.references
+                    path,
+                    picture,
+                    prediction.caption,
+                    image.attention,
+                    prediction.references,
+                    image.pieces,
                 )
             if not wanted:
                 break
 
 
-def scores(settings: EvaluateParams) -> dict[str, Any]:
-    """The report on the captions that were written."""
+def scores(settings: EvaluateParams, text: ScoredText) -> dict[str, Any]:
+    """The report on the captions that were written, by the words of `text`."""
     from captioning.predictions import read_predictions
     from captioning.scoring import score
 
@@ -101,14 +109,16 @@ def scores(settings: EvaluateParams) -> dict[str, Any]:
         [prediction.references for prediction in predictions],
         settings.bootstrap_samples,
         settings.seed,
-        of_training({standardize(caption) for caption in captions}),
+        of_training(captions, text),
+        text,
     )
 
 
-def of_training(captions: set[str]) -> set[str]:
-    """Those of some standardised captions that the train split has."""
+def of_training(captions: list[str], text: ScoredText) -> set[str]:
+    """Those of some captions that the train split has, as `text` makes them."""
     rows = read_raw("data/raw", "train", columns=["captions"])
-    return captions.intersection(standardize(text) for row in rows for text in row["captions"])
+    wanted = {text(caption) for caption in captions}
+    return wanted.intersection(text(caption) for row in rows for caption in row["captions"])
 
 
 if __name__ == "__main__":

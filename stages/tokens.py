@@ -7,7 +7,7 @@ import _environment  # noqa: F401
 from captioning.files import fresh_folder, write_json
 from captioning.params import Params
 from captioning.stage import stage_main
-from captioning.text import Vocabulary
+from captioning.text import load_vocabulary
 
 
 def tokens(params: Params) -> None:
@@ -15,7 +15,7 @@ def tokens(params: Params) -> None:
     # Imported here: what is wrong with the params is said without waiting for TensorFlow.
     from captioning.tokens import write_tokens
 
-    vocabulary = Vocabulary.load("data/vocabulary/vocabulary.txt")
+    vocabulary = load_vocabulary("data/vocabulary")
     with fresh_folder("data/tokens") as folder:
         summary = write_tokens("data/raw", folder, vocabulary, params.model.max_length)
     write_json("metrics/tokens.json", summary)

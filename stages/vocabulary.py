@@ -1,4 +1,4 @@
-"""Stage `vocabulary`: which words the model may say, from the train split's captions alone."""
+"""Stage `vocabulary`: which tokens the model may say, from the train split's captions alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from captioning.text import (
     END,
     START,
     UNK,
-    Vocabulary,
+    Standardization,
+    fit_vocabulary,
     marginal_entropy,
     output_bias,
     uniform_entropy,
@@ -29,10 +30,20 @@ from captioning.text import (
 def vocabulary(params: Params) -> None:
     """Write data/vocabulary and metrics/vocabulary.json."""
     settings = params.vocabulary
-    tokens = Vocabulary.fit(captions("train"), settings.max_size, settings.min_count)
+    standardization = Standardization(
+        settings.normalization, settings.lowercase, settings.punctuation
+    )
+    tokens = fit_vocabulary(
+        settings.kind,
+        captions("train"),
+        standardization,
+        settings.max_size,
+        settings.min_count,
+        settings.character_coverage,
+    )
     counts = tokens.count(captions("train"))
     with fresh_folder("data/vocabulary") as folder:
-        tokens.save(folder / "vocabulary.txt")
+        tokens.save(folder)
         table = pa.table({"token": list(tokens.tokens), "count": pa.array(counts, pa.int64())})
         with atomic_path(folder / "counts.parquet") as path:
             pq.write_table(table, path, compression="zstd")
@@ -59,9 +70,9 @@ def captions(split: str) -> Iterator[str]:
 
 
 def unknown_share(counts: NDArray[np.int64]) -> float:
-    """Share of word occurrences that the vocabulary lacks; 0 where there is no word."""
-    words = int(counts.sum() - counts[START] - counts[END])
-    return int(counts[UNK]) / words if words else 0.0
+    """Share of the words or pieces that are unknown; 0 where there is none."""
+    said = int(counts.sum() - counts[START] - counts[END])
+    return int(counts[UNK]) / said if said else 0.0
 
 
 if __name__ == "__main__":

@@ -22,29 +22,39 @@ from captioning.decoding import make_decoder
 from captioning.errors import InputError
 from captioning.extractors import make_extractor
 from captioning.model import CaptionDecoder
-from captioning.text import Vocabulary, output_bias
+from captioning.text import (
+    Standardization,
+    SubwordVocabulary,
+    Vocabulary,
+    WordVocabulary,
+    output_bias,
+)
 
 WORDS = ["a red dog runs", "a blue cat sleeps", "two dogs run"]
 SIZE = 64
 
 
-@pytest.fixture(scope="module")
-def model_folder(tmp_path_factory) -> Path:
+def write_model(folder: Path, vocabulary: Vocabulary, captions: list[str]) -> Path:
+    """An untrained model that says its tokens about as often as the captions do."""
     keras.utils.set_random_seed(4)
-    vocabulary = Vocabulary.fit(WORDS, 100, 1)
     extractor = make_extractor("efficientnet_lite0", SIZE)
     decoder = CaptionDecoder(
         len(vocabulary), extractor.output_shape, units=16, heads=2, max_length=8
     )
-    decoder.set_output_bias(output_bias(vocabulary.count(WORDS)))
+    decoder.set_output_bias(output_bias(vocabulary.count(captions)))
     source = {
         "extractor": extractor.name,
         "image_size": SIZE,
         "weights_sha256": extractor.weights_sha256,
     }
-    folder = tmp_path_factory.mktemp("model")
     Captioner(decoder, vocabulary, source).save(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def model_folder(tmp_path_factory) -> Path:
+    vocabulary = WordVocabulary.fit(WORDS, 100, 1)
+    return write_model(tmp_path_factory.mktemp("model"), vocabulary, WORDS)
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +98,39 @@ def test_attention_maps_sum_to_one_for_every_token(captioner):
 def test_a_vocabulary_that_does_not_belong_to_the_model_is_refused(model_folder, tmp_path):
     for path in model_folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    Vocabulary.fit(["other words"], 100, 1).save(tmp_path / "vocabulary.txt")
+    WordVocabulary.fit(["other words"], 100, 1).save(tmp_path)
     with pytest.raises(InputError, match="vocabulary.txt does not belong to the model beside it"):
+        Captioner.load(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def korean_folder(tmp_path_factory) -> Path:
+    """A model that writes Korean in pieces of words, with punctuation."""
+    captions = ["빨간 별이 있다.", "파란 원이 있다!"]
+    keep = Standardization("nfkc", lowercase=False, punctuation="keep")
+    vocabulary = SubwordVocabulary.fit(captions, 30, standardization=keep)
+    return write_model(tmp_path_factory.mktemp("korean"), vocabulary, captions)
+
+
+def test_a_model_of_subwords_captions_alone(korean_folder, pictures, capfd):
+    loaded = Captioner.load(korean_folder)
+    assert loaded.vocabulary.standardization.punctuation == "keep"
+    picture, out = str(pictures / "one.png"), pictures / "attention.png"
+    arguments = ["caption", picture, "--model", str(korean_folder), "--attention", str(out)]
+    assert main(arguments) == 0
+    printed = capfd.readouterr()
+    caption = printed.out.removeprefix(f"{picture}: ").strip()
+    assert set(caption) <= set("빨간별이있다파란원.! ") and caption
+    # One notice at most, where no font has Hangul.
+    assert Image.open(out).format == "PNG" and printed.err.count("\n") <= 1
+
+
+@pytest.mark.parametrize("name", ["subwords.model", "standardization.json"])
+def test_a_model_of_subwords_needs_all_its_files_as_they_were(korean_folder, tmp_path, name):
+    for path in korean_folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / name).unlink()
+    with pytest.raises(InputError, match="vocabulary.txt"):
         Captioner.load(tmp_path)
 
 

@@ -13,10 +13,10 @@ from test_training import PARAMS, make_batches, make_decoder
 from captioning.checkpoints import Checkpoint
 from captioning.reports import Validation
 from captioning.samples import SampleCaptions
-from captioning.text import Vocabulary
+from captioning.text import WordVocabulary
 from captioning.training import fit
 
-VOCABULARY = Vocabulary(("[PAD]", "[UNK]", "[START]", "[END]", *"abcdefgh"))
+VOCABULARY = WordVocabulary(("[PAD]", "[UNK]", "[START]", "[END]", *"abcdefgh"))
 STEPS = 2
 NO_SAMPLES = ([], np.zeros((0, 2, 2, 4), "float32"), [])
 ONE_SAMPLE = (["x"], np.zeros((1, 2, 2, 4), "float32"), [["a b"]])

@@ -12,13 +12,14 @@ from raw_table import write_scenes
 from captioning.captioner import Captioner
 from captioning.decoding import make_decoder
 from captioning.errors import InputError
-from captioning.evaluation import caption_split
+from captioning.evaluation import CaptionedImage, caption_split
 from captioning.features import feature_spec
 from captioning.model import CaptionDecoder
+from captioning.predictions import Prediction
 from captioning.raw import read_raw
 from captioning.record_folder import RecordFolder, write_index, write_shards
 from captioning.shards import SPLITS
-from captioning.text import Vocabulary, output_bias
+from captioning.text import SubwordVocabulary, Vocabulary, WordVocabulary, output_bias
 
 MAP = (2, 2, 4)
 SHARDS = 2
@@ -49,12 +50,14 @@ def write_features(raw: Path, reverse: bool = False) -> RecordFolder:
     return RecordFolder.open(folder)
 
 
-def make_captioner() -> Captioner:
+WORDS = ["a red star", "two blue rings"]
+
+
+def make_captioner(vocabulary: Vocabulary | None = None) -> Captioner:
     keras.utils.set_random_seed(4)
-    words = ["a red star", "two blue rings"]
-    vocabulary = Vocabulary.fit(words, 100, 1)
+    vocabulary = WordVocabulary.fit(WORDS, 100, 1) if vocabulary is None else vocabulary
     decoder = CaptionDecoder(len(vocabulary), MAP, units=16, heads=2, max_length=8)
-    decoder.set_output_bias(output_bias(vocabulary.count(words)))
+    decoder.set_output_bias(output_bias(vocabulary.count(WORDS)))
     return Captioner(decoder, vocabulary, SOURCE)
 
 
@@ -67,7 +70,9 @@ def test_every_image_is_captioned_once_with_a_map_for_every_word(raw):
     assert [image.prediction.image_id for image in found] == [row["image_id"] for row in rows]
     for image, row in zip(found, rows, strict=True):
         assert list(image.prediction.references) == row["captions"]
-        assert len(image.attention) == len(image.prediction.caption.split())
+        assert list(image.pieces) == image.prediction.caption.split()
+        assert len(image.attention) == len(image.pieces)
+        assert image.word_attention is image.attention
         np.testing.assert_allclose(image.attention.sum(axis=(1, 2)), 1, rtol=1e-5)
 
 
@@ -97,3 +102,23 @@ def test_features_in_another_order_than_the_raw_table_are_refused(raw):
     features = write_features(raw, reverse=True)
     with pytest.raises(InputError, match="stand where the raw table has 'scene-test-000000'"):
         next(caption_split(captioner, decoder, features, raw, "test", 4))
+
+
+def test_subwords_have_a_map_each_and_each_word_the_mean_of_its_own(raw):
+    captioner = make_captioner(SubwordVocabulary.fit(WORDS, 24))
+    decoder = make_decoder(captioner.decoder, "sample", temperature=1.0, seed=2)
+    found = list(caption_split(captioner, decoder, write_features(raw), raw, "test", 3))
+    assert any(len(image.pieces) > len(set(image.words)) for image in found)
+    for image in found:
+        words = image.prediction.caption.split()
+        assert len(image.attention) == len(image.pieces) == len(image.words)
+        assert "".join(image.pieces).replace("▁", " ").split() == words
+        assert image.word_attention.shape == (len(words), 2, 2)
+        np.testing.assert_allclose(image.word_attention.sum(axis=(1, 2)), 1, rtol=1e-5)
+
+
+def test_the_map_of_a_word_is_the_mean_of_its_pieces():
+    maps = np.arange(4 * 4, dtype=np.float32).reshape(4, 2, 2)
+    said = Prediction(image_id="a", caption="ab cd", references=(), log_probability=-1.0)
+    image = CaptionedImage({}, said, ("▁a", "b", "▁c", "d"), (0, 0, 1, 1), maps)
+    np.testing.assert_array_equal(image.word_attention, [maps[:2].mean(0), maps[2:].mean(0)])

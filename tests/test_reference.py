@@ -31,7 +31,7 @@ from captioning.images import load_pixels
 from captioning.losses import MaskedCrossEntropy
 from captioning.raw import read_raw
 from captioning.record_folder import RecordFolder, write_index, write_shards
-from captioning.text import BANNED, PAD, Vocabulary, output_bias
+from captioning.text import BANNED, PAD, WordVocabulary, output_bias
 from captioning.tokens import TOKEN_SPEC, write_tokens
 
 VOCABULARY, LENGTH = 30, 12
@@ -239,7 +239,7 @@ def tiny(tmp_path_factory) -> BenchData:
     (root / "data/features").mkdir()
     write_features(raw, root / "data/features", extractor, "float16")
     captions = [text for row in read_raw(raw, "train") for text in row["captions"]]
-    vocabulary = Vocabulary.fit(captions, 5000, 1)
+    vocabulary = WordVocabulary.fit(captions, 5000, 1)
     (root / "data/vocabulary").mkdir()
     np.save(root / "data/vocabulary/output_bias.npy", output_bias(vocabulary.count(captions)))
     (root / "data/tokens").mkdir()

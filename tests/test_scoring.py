@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
 from pycocoevalcap.bleu.bleu import Bleu
 from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.rouge.rouge import Rouge
+from sacrebleu.metrics.bleu import BLEU
 
 from captioning.errors import InputError
+from captioning.params import EvaluateParams, VocabularyParams
+from captioning.scored_text import ScoredText
 from captioning.scoring import METRICS, aggregate, bootstrap, image_statistics, score
 
 WORDS = [f"w{number}" for number in range(12)]
@@ -248,3 +253,93 @@ def test_references_without_a_word_are_left_out():
 def test_input_that_cannot_be_scored_is_refused(predictions, references, message):
     with pytest.raises(InputError, match=message):
         score(predictions, references, 100, 1)
+
+
+KOREAN = ["빨간 별이 왼쪽에 있다", "파란 원", "노란 사각형이 있습니다", ""]
+KOREAN_REFERENCES = [
+    ["빨간 별이 왼쪽에 있습니다.", "별 하나"],
+    ["파란 원이 있다!", "파란 동그라미"],
+    ["노란 사각형이 있다", "사각형"],
+    ["초록 하트"],
+]
+CHINESE = ["一只狗在跑", "两只 red 猫"]
+CHINESE_REFERENCES = [["一只小狗在草地上跑。", "狗在跑"], ["两只红猫 red", "猫"]]
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "predictions", "references"),
+    [
+        ("char", KOREAN, KOREAN_REFERENCES),
+        ("char", CHINESE, CHINESE_REFERENCES),
+        ("zh", CHINESE, CHINESE_REFERENCES),
+        ("none", KOREAN, KOREAN_REFERENCES),
+    ],
+)
+def test_all_metrics_are_of_the_same_words(tokenizer, predictions, references):
+    text = ScoredText(tokenizer)
+    statistics = image_statistics(predictions, references, text)
+    metrics = aggregate(statistics)
+    # sacrebleu's own figure, with its tokenizer, on the standardised text.
+    plain = ScoredText()
+    sacrebleu = BLEU(tokenize=tokenizer, smooth_method="none", max_ngram_order=2)
+    numbers = range(max(map(len, references)))
+    streams = [[plain(g[n]) if n < len(g) else None for g in references] for n in numbers]
+    expected = sacrebleu.corpus_score([plain(caption) for caption in predictions], streams)
+    assert metrics["bleu_2"] == pytest.approx(expected.score / 100, abs=1e-9) and expected.score
+    # COCO-caption's own figures on the words that sacrebleu finds.
+    cut = [" ".join(sacrebleu.tokenizer(plain(caption)).split()) for caption in predictions]
+    given = [[" ".join(sacrebleu.tokenizer(plain(r)).split()) for r in g] for g in references]
+    np.testing.assert_allclose(statistics.rouge_l, coco(Rouge(), cut, given)[1])
+    np.testing.assert_allclose(statistics.cider_d, coco(Cider(), cut, given)[1])
+
+
+def test_characters_find_what_words_with_other_endings_hide():
+    words, characters = (
+        aggregate(image_statistics(KOREAN, KOREAN_REFERENCES, ScoredText(tokenizer)))
+        for tokenizer in ("none", "char")
+    )
+    assert words["bleu_4"] == 0 < characters["bleu_4"]
+
+
+def test_the_report_says_which_words_were_compared():
+    text = ScoredText("char", "nfkc")
+    report = score(["ＡＢ", "c d"], [["ab."], ["cd", "x"]], 100, 1, {"a b"}, text)
+    assert report["bleu_2"] == report["rouge_l"] == 1
+    assert report["caption_length"] == 2 and report["distinct_words"] == 4
+    assert report["share_not_in_training"] == 0.5
+    assert "|tok:char|" in report["signature"] and "text NFKC lower case" in report["signature"]
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "package"), [("ja-mecab", "MeCab"), ("ko-mecab", "mecab_ko")]
+)
+def test_a_tokenizer_names_the_packages_that_it_lacks(tokenizer, package):
+    if importlib.util.find_spec(package) is None:
+        with pytest.raises(
+            InputError, match=rf"{tokenizer} needs .* 'sacrebleu\[{tokenizer[:2]}\]'"
+        ):
+            ScoredText(tokenizer).check()
+    else:
+        assert (
+            len(ScoredText(tokenizer).check()("犬が走る" if package == "MeCab" else "별이").split())
+            > 1
+        )
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (("13a", "nfc"), "evaluate.tokenizer is '13a': it can be none, char, zh, ja-mecab"),
+        (("none", "nfd"), "vocabulary.normalization is 'nfd': it can be nfc, nfkc"),
+        ((None, "nfc"), "evaluate.tokenizer is None"),
+    ],
+)
+def test_words_that_cannot_be_had_are_refused(values, message):
+    with pytest.raises(InputError, match=message):
+        ScoredText(*values)
+
+
+def test_params_name_the_same_words():
+    for key, section in (("tokenizer", EvaluateParams), ("normalization", VocabularyParams)):
+        values = get_args(section.model_fields[key].annotation)
+        assert [getattr(ScoredText(**{key: value}), key) for value in values] == [*values]

@@ -18,7 +18,9 @@ from captioning.text import (
     SPECIAL_TOKENS,
     START,
     UNK,
-    Vocabulary,
+    Standardization,
+    WordVocabulary,
+    load_vocabulary,
     marginal_entropy,
     output_bias,
     standardize,
@@ -28,8 +30,8 @@ from captioning.text import (
 CAPTIONS = ["A dog runs.", "a dog, a cat!", "The cat sleeps", "a bird"]
 
 
-def vocabulary(*words: str) -> Vocabulary:
-    return Vocabulary((*SPECIAL_TOKENS, *words))
+def vocabulary(*words: str) -> WordVocabulary:
+    return WordVocabulary((*SPECIAL_TOKENS, *words))
 
 
 def write_lines(path: Path, lines: list[str]) -> Path:
@@ -76,23 +78,23 @@ def test_standardizing_twice_changes_nothing(text):
 
 
 def test_words_come_by_falling_count_then_alphabetically():
-    words = Vocabulary.fit(CAPTIONS, max_size=100).tokens[4:]
+    words = WordVocabulary.fit(CAPTIONS, max_size=100).tokens[4:]
     assert words == ("a", "cat", "dog", "bird", "runs", "sleeps", "the")
-    assert Vocabulary.fit(CAPTIONS[::-1], max_size=100).tokens[4:] == words
+    assert WordVocabulary.fit(CAPTIONS[::-1], max_size=100).tokens[4:] == words
 
 
 def test_max_size_counts_the_special_tokens():
-    fitted = Vocabulary.fit(CAPTIONS, max_size=6)
+    fitted = WordVocabulary.fit(CAPTIONS, max_size=6)
     assert fitted.tokens == ("", "[UNK]", "[START]", "[END]", "a", "cat")
     assert len(fitted) == 6
 
 
 def test_rare_words_are_left_out():
-    assert Vocabulary.fit(CAPTIONS, max_size=100, min_count=2).tokens[4:] == ("a", "cat", "dog")
+    assert WordVocabulary.fit(CAPTIONS, max_size=100, min_count=2).tokens[4:] == ("a", "cat", "dog")
 
 
 def test_words_that_look_like_special_tokens_are_plain_words():
-    fitted = Vocabulary.fit(["[END] [PAD] [START] [UNK]"], max_size=100)
+    fitted = WordVocabulary.fit(["[END] [PAD] [START] [UNK]"], max_size=100)
     assert fitted.tokens[4:] == ("end", "pad", "start", "unk")
     assert fitted.encode("[END]") == [START, 4, END]
 
@@ -108,7 +110,7 @@ def test_words_that_look_like_special_tokens_are_plain_words():
 )
 def test_a_vocabulary_without_words_is_refused(captions, max_size, min_count, message):
     with pytest.raises(InputError, match=message):
-        Vocabulary.fit(captions, max_size, min_count)
+        WordVocabulary.fit(captions, max_size, min_count)
 
 
 def test_encoding_and_decoding():
@@ -141,11 +143,12 @@ def test_ids_outside_the_vocabulary_are_refused(token):
 
 
 def test_saving_and_loading_give_the_same_vocabulary(tmp_path):
-    fitted = Vocabulary.fit([*CAPTIONS, "собака 狗 a\u2028b"], max_size=100)
+    fitted = WordVocabulary.fit([*CAPTIONS, "собака 狗 a\u2028b"], max_size=100)
     path = tmp_path / "vocabulary.txt"
-    fitted.save(path)
+    fitted.save(tmp_path)
     assert path.read_bytes().decode().split("\n")[:5] == [*SPECIAL_LINES, "a"]
-    loaded = Vocabulary.load(path)
+    assert list(tmp_path.iterdir()) == [path]
+    loaded = load_vocabulary(tmp_path)
     assert loaded == fitted
     assert loaded.sha256 == fitted.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert fitted.sha256 != vocabulary("a").sha256
@@ -168,31 +171,31 @@ def test_saving_and_loading_give_the_same_vocabulary(tmp_path):
     ],
 )
 def test_a_file_that_is_no_vocabulary_is_refused(tmp_path, lines, number, message):
-    path = write_lines(tmp_path / "words.txt", lines)
-    place = f"words.txt line {number}: " if number else "words.txt "
+    write_lines(tmp_path / "vocabulary.txt", lines)
+    place = f"vocabulary.txt line {number}: " if number else "vocabulary.txt "
     with pytest.raises(InputError, match=place + message):
-        Vocabulary.load(path)
+        WordVocabulary.load(tmp_path)
 
 
 def test_a_vocabulary_cut_off_is_refused(tmp_path):
-    path = tmp_path / "words.txt"
-    vocabulary("a", "dog").save(path)
+    vocabulary("a", "dog").save(tmp_path)
+    path = tmp_path / "vocabulary.txt"
     path.write_bytes(path.read_bytes()[:-2])
-    with pytest.raises(InputError, match=r"words\.txt line 6: no newline after 'do'"):
-        Vocabulary.load(path)
+    with pytest.raises(InputError, match=r"vocabulary\.txt line 6: no newline after 'do'"):
+        WordVocabulary.load(tmp_path)
 
 
 def test_a_vocabulary_file_missing_or_binary_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"words\.txt is missing: run `dvc repro vocabulary`"):
-        Vocabulary.load(tmp_path / "words.txt")
-    (tmp_path / "words.txt").write_bytes(b"[PAD]\n\xff\xfe\n")
-    with pytest.raises(InputError, match=r"words\.txt is no vocabulary: not UTF-8"):
-        Vocabulary.load(tmp_path / "words.txt")
+    with pytest.raises(InputError, match=r"vocabulary\.txt is missing: run `dvc repro vocabulary`"):
+        WordVocabulary.load(tmp_path)
+    (tmp_path / "vocabulary.txt").write_bytes(b"[PAD]\n\xff\xfe\n")
+    with pytest.raises(InputError, match=r"vocabulary\.txt is no vocabulary: not UTF-8"):
+        WordVocabulary.load(tmp_path)
 
 
 def test_a_vocabulary_made_wrongly_is_refused():
     with pytest.raises(InputError, match="vocabulary line 1: 'a' found where"):
-        Vocabulary(("a", "b", "c", "d", "e"))
+        WordVocabulary(("a", "b", "c", "d", "e"))
 
 
 def test_counting_tokens():
@@ -225,3 +228,70 @@ def test_entropies_of_equal_counts_agree():
     counts = np.array([0, 0, 0, *[10] * 16])
     assert marginal_entropy(counts) == pytest.approx(np.log(16))
     assert uniform_entropy(5000) == pytest.approx(8.517, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "caption", "expected"),
+    [
+        ({"normalization": "nfkc"}, "Ｄｏｇ ① ﬁne ｶﾞ ℌ", "dog 1 fine ガ h"),
+        ({"normalization": "nfc"}, "Ｄｏｇ ① ﬁne", "ｄｏｇ ① ﬁne"),
+        ({"lowercase": False}, "A Dog, RED!", "A Dog RED"),
+        ({"punctuation": "keep"}, "A dog's  t-shirt: €5 🐶.", "a dog's t-shirt: €5 🐶."),
+        ({"lowercase": False, "punctuation": "keep"}, " Ein „Hund“ ", "Ein „Hund“"),
+    ],
+)
+def test_standardization_can_be_set(settings, caption, expected):
+    assert Standardization(**settings)(caption) == unicodedata.normalize("NFC", expected)
+
+
+def test_by_default_it_is_that_of_the_tutorial():
+    for text in ("A dog's t-shirt, RED!", "Ｄｏｇ ①", "e-\u0301a"):
+        assert Standardization()(text) == standardize(text)
+
+
+@pytest.mark.parametrize("normalization", ["nfc", "nfkc"])
+@pytest.mark.parametrize("punctuation", ["delete", "keep"])
+def test_standardizing_any_character_twice_changes_nothing(normalization, punctuation):
+    standardization = Standardization(normalization, punctuation=punctuation)
+    characters = (chr(code) for code in range(0x3400) if not 0xD800 <= code < 0xE000)
+    for character in characters:
+        once = standardization(f"a{character}\u0301 {character}Z")
+        assert standardization(once) == once, hex(ord(character))
+
+
+def test_how_captions_are_standardized_goes_with_the_vocabulary(tmp_path):
+    cased = WordVocabulary.fit(["A Dog."], 100, standardization=Standardization(lowercase=False))
+    assert (
+        cased.tokens[4:] == ("A", "Dog")
+        and len({cased.sha256, WordVocabulary.fit(["a dog"], 9).sha256}) == 2
+    )
+    cased.save(tmp_path)
+    loaded = load_vocabulary(tmp_path)
+    assert loaded == cased and loaded.encode("A Dog, a dog") == [START, 4, 5, UNK, UNK, END]
+
+
+def test_special_tokens_that_stand_in_a_caption_are_unknown_words():
+    keep = Standardization(lowercase=False, punctuation="keep")
+    fitted = WordVocabulary.fit(["[END] [PAD] dog"], 100, standardization=keep)
+    assert fitted.tokens == (*SPECIAL_TOKENS, "dog")
+    assert fitted.encode("dog [END] [PAD] [START]") == [START, 4, UNK, UNK, UNK, END]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "is not valid JSON"),
+        ("[]", "must hold normalization, lowercase, punctuation"),
+        ('{"lowercase": true}', "must hold normalization, lowercase, punctuation"),
+        ('{"lowercase": 1, "normalization": "nfc", "punctuation": "keep"}', "lowercase can't be 1"),
+        (
+            '{"lowercase": true, "normalization": "nfd", "punctuation": "keep"}',
+            "normalization can't be 'nfd'",
+        ),
+    ],
+)
+def test_a_damaged_standardization_is_refused(tmp_path, content, message):
+    vocabulary("a").save(tmp_path)
+    (tmp_path / "standardization.json").write_text(content)
+    with pytest.raises(InputError, match=rf"standardization\.json:? {message}"):
+        load_vocabulary(tmp_path)

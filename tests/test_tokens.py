@@ -14,11 +14,11 @@ from captioning.params import load_params
 from captioning.raw import read_raw
 from captioning.record_folder import RecordFolder
 from captioning.shards import SPLITS
-from captioning.text import END, SPECIAL_TOKENS, START, UNK, Vocabulary
+from captioning.text import END, SPECIAL_TOKENS, START, UNK, SubwordVocabulary, WordVocabulary
 from captioning.tokens import length_summary, write_tokens
 
 ROOT = Path(__file__).parents[1]
-VOCABULARY = Vocabulary((*SPECIAL_TOKENS, "a", "dog", "runs", "slowly"))
+VOCABULARY = WordVocabulary((*SPECIAL_TOKENS, "a", "dog", "runs", "slowly"))
 CAPTIONS = {
     "train": [
         ["A dog runs.", "a dog", "..."],
@@ -99,6 +99,20 @@ def test_a_caption_of_just_the_longest_length_is_whole():
     assert length_summary([5, 5], max_length=5)["truncated_share"] == 0
 
 
+def test_subwords_are_cut_and_counted_by_pieces(tmp_path):
+    captions = {**CAPTIONS, "train": [["빨간 별이 있다", "별"], ["파란 별"]]}
+    write_raw_table(tmp_path / "raw", captions, shards=1)
+    known = SubwordVocabulary.fit([c for image in captions["train"] for c in image], 20)
+    summary = write_tokens(tmp_path / "raw", tmp_path / "tokens", known, max_length=4)
+    whole = [known.encode(caption) for caption in captions["train"][0]]
+    assert len(whole[0]) > 4 >= len(whole[1])
+    records = dict(stored(tmp_path / "tokens", "train", 0))
+    assert records["train0"] == [[*whole[0][:3], END], whole[1]]
+    assert summary["train"]["length"]["max"] == len(whole[0])
+    assert summary["train"]["truncated"] == 1 + (len(known.encode("파란 별")) > 4)
+    assert RecordFolder.open(tmp_path / "tokens").extra["vocabulary_sha256"] == known.sha256
+
+
 def test_the_index_names_the_vocabulary(raw, tmp_path):
     write_tokens(raw, tmp_path / "tokens", VOCABULARY, max_length=5)
     extra = RecordFolder.open(tmp_path / "tokens").extra
@@ -128,7 +142,7 @@ def run_stage() -> None:
 
 def test_the_stage(raw, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    VOCABULARY.save("data/vocabulary/vocabulary.txt")
+    VOCABULARY.save("data/vocabulary")
     Path("data/tokens").mkdir()
     Path("data/tokens/stale").touch()
     run_stage()

@@ -15,7 +15,13 @@ from captioning.errors import InputError
 from captioning.features import feature_spec
 from captioning.record_folder import write_index, write_shards
 from captioning.shards import SPLITS
-from captioning.text import Vocabulary, output_bias
+from captioning.text import (
+    Standardization,
+    SubwordVocabulary,
+    Vocabulary,
+    WordVocabulary,
+    output_bias,
+)
 from captioning.tokens import write_tokens
 from captioning.training_data import TrainingData
 
@@ -48,7 +54,7 @@ def write_folders(folder: Path, vocabulary: Vocabulary) -> None:
 def write_vocabulary(folder: Path, vocabulary: Vocabulary) -> None:
     folder.mkdir(exist_ok=True)
     counts = vocabulary.count(WORDS)
-    vocabulary.save(folder / "vocabulary.txt")
+    vocabulary.save(folder)
     pq.write_table(pa.table({"count": counts}), folder / "counts.parquet")
     np.save(folder / "output_bias.npy", output_bias(counts))
 
@@ -60,8 +66,22 @@ def open_data(folder: Path) -> TrainingData:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write_folders(tmp_path, Vocabulary.fit(WORDS, 100))
+    write_folders(tmp_path, WordVocabulary.fit(WORDS, 100))
     return tmp_path
+
+
+def test_all_files_of_a_vocabulary_of_subwords_determine_the_run(tmp_path):
+    known = SubwordVocabulary.fit(WORDS, 24, standardization=Standardization("nfkc"))
+    write_folders(tmp_path, known)
+    data = open_data(tmp_path)
+    assert data.vocabulary == known and len(data.output_bias) == 24
+    names = {path.name for path in data.files}
+    assert {"vocabulary.txt", "subwords.model", "standardization.json"} < names
+    _, captions = next(iter(data.references("train")))
+    assert data.vocabulary.decode(captions[0, 1].numpy()) == "one dog runs"
+    (tmp_path / "vocabulary/standardization.json").unlink()
+    with pytest.raises(InputError, match=r"tokens was written with another vocabulary: run `dvc "):
+        open_data(tmp_path)
 
 
 def test_one_validation_image_is_enough(folder):
@@ -101,6 +121,6 @@ def test_the_reward_knows_the_train_captions(folder):
 
 
 def test_tokens_of_another_vocabulary_are_refused(folder):
-    write_vocabulary(folder / "vocabulary", Vocabulary.fit(WORDS, 6))
+    write_vocabulary(folder / "vocabulary", WordVocabulary.fit(WORDS, 6))
     with pytest.raises(InputError, match=r"tokens was written with another vocabulary: run `dvc "):
         open_data(folder)

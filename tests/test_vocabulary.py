@@ -16,7 +16,7 @@ from raw_table import write_raw_table
 from captioning.errors import InputError
 from captioning.files import read_json, sha256
 from captioning.params import Params, VocabularyParams, load_params
-from captioning.text import Vocabulary, output_bias
+from captioning.text import WordVocabulary, load_vocabulary, output_bias
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "stages" / "vocabulary.py"
@@ -27,10 +27,10 @@ CAPTIONS = {
 }
 
 
-def run(folder: Path, max_size: int, min_count: int) -> None:
-    params: Params = load_params(ROOT / "params.yaml").model_copy(
-        update={"vocabulary": VocabularyParams(max_size=max_size, min_count=min_count)}
-    )
+def run(folder: Path, max_size: int, **changes: object) -> None:
+    params: Params = load_params(ROOT / "params.yaml")
+    values = params.vocabulary.model_dump() | {"max_size": max_size, **changes}
+    params = params.model_copy(update={"vocabulary": VocabularyParams(**values)})
     runpy.run_path(str(SCRIPT))["vocabulary"](params)
 
 
@@ -49,7 +49,7 @@ def test_what_the_stage_writes(repository):
         "counts.parquet",
         "output_bias.npy",
     }
-    vocabulary = Vocabulary.load(folder / "vocabulary.txt")
+    vocabulary = WordVocabulary.load(folder)
     assert vocabulary.tokens[4:] == ("a", "cat", "dog")
     counts = pq.read_table(folder / "counts.parquet").to_pydict()
     assert counts == {
@@ -79,7 +79,7 @@ def test_the_figures(repository):
 
 def test_words_of_the_other_splits_are_not_known(repository):
     run(repository, max_size=100, min_count=1)
-    vocabulary = Vocabulary.load("data/vocabulary/vocabulary.txt")
+    vocabulary = WordVocabulary.load("data/vocabulary")
     assert "runs" in vocabulary.tokens
     assert "zebra" not in vocabulary.tokens
     assert read_json("metrics/vocabulary.json")["coverage"] == 1
@@ -92,7 +92,7 @@ def test_outputs_are_rewritten_whole(repository):
     run(repository, max_size=100, min_count=1)
     run(repository, max_size=5, min_count=1)
     assert not (folder / "stale").exists()
-    assert len(Vocabulary.load(folder / "vocabulary.txt")) == 5
+    assert len(WordVocabulary.load(folder)) == 5
 
 
 def test_a_split_without_captions_has_nothing_unknown(tmp_path, monkeypatch):
@@ -108,13 +108,16 @@ def test_too_high_a_min_count_is_refused_before_anything_is_written(repository):
     assert not (repository / "data" / "vocabulary").exists()
 
 
-def test_the_same_bytes_whatever_the_hash_seed_and_locale(tmp_path):
+@pytest.mark.parametrize(("kind", "number"), [("word", 4), ("subword", 5)])
+def test_the_same_bytes_whatever_the_hash_seed_and_locale(tmp_path, kind, number):
     written = []
     for seed, locale in (("1", "C"), ("2", "C.UTF-8")):
         folder = tmp_path / seed
         captions = {**CAPTIONS, "train": [*CAPTIONS["train"], ["собака 狗 größer größer ß ñ 狗"]]}
         write_raw_table(folder / "data" / "raw", captions)
-        (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+        params = (ROOT / "params.yaml").read_text(encoding="utf-8")
+        params = params.replace("  kind: word\n", f"  kind: {kind}\n")
+        (folder / "params.yaml").write_text(params, encoding="utf-8")
         environment = {
             **os.environ,
             "PYTHONHASHSEED": seed,
@@ -124,5 +127,46 @@ def test_the_same_bytes_whatever_the_hash_seed_and_locale(tmp_path):
         subprocess.run([sys.executable, SCRIPT], cwd=folder, env=environment, check=True)
         files = [*(folder / "data" / "vocabulary").iterdir(), folder / "metrics/vocabulary.json"]
         written.append({path.name: sha256(path) for path in files})
-    assert len(written[0]) == 4
+    assert len(written[0]) == number
     assert written[0] == written[1]
+
+
+KOREAN = {
+    "train": [["빨간 별이 있다.", "빨간 별 하나"], ["파란 원이 있다!"], ["파란 별과 빨간 원"]],
+    "validation": [["노란 별이 있다"]],
+    "test": [["빨간 원이 있다"]],
+}
+
+
+def test_subwords(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_raw_table(tmp_path / "data" / "raw", KOREAN)
+    run(tmp_path, max_size=32, kind="subword", normalization="nfkc")
+    folder = tmp_path / "data" / "vocabulary"
+    assert {path.name for path in folder.iterdir()} == {
+        "vocabulary.txt",
+        "subwords.model",
+        "standardization.json",
+        "counts.parquet",
+        "output_bias.npy",
+    }
+    vocabulary = load_vocabulary(folder)
+    counts = pq.read_table(folder / "counts.parquet").to_pydict()
+    assert tuple(counts["token"]) == vocabulary.tokens and len(vocabulary) == 32
+    train = [caption for image in KOREAN["train"] for caption in image]
+    assert counts["count"] == vocabulary.count(train).tolist()
+    assert len(np.load(folder / "output_bias.npy")) == 32
+    figures = read_json("metrics/vocabulary.json")
+    assert figures["size"] == 32 and figures["coverage"] == 1
+    # Of the pieces of the validation caption one is unknown: the first syllable.
+    pieces = vocabulary.encode("노란 별이 있다")[1:-1]
+    assert pieces.count(1) == 1
+    rates = figures["out_of_vocabulary_rate"]
+    assert rates["validation"] == pytest.approx(1 / len(pieces), abs=1e-6)
+    assert rates["train"] == rates["test"] == 0
+
+
+def test_too_small_a_size_for_the_characters_is_refused_before_anything_is_written(repository):
+    with pytest.raises(InputError, match=r"vocabulary.max_size is 9, but a piece for every"):
+        run(repository, max_size=9, kind="subword")
+    assert not (repository / "data" / "vocabulary").exists()

@@ -23,7 +23,7 @@ from captioning.features import extract
 from captioning.files import read_json, write_json
 from captioning.model import CaptionDecoder
 from captioning.model_archive import save_model
-from captioning.text import PAD, Vocabulary
+from captioning.text import PAD, Vocabulary, load_vocabulary
 
 _MODEL, _VOCABULARY, _SOURCE = "decoder.keras", "vocabulary.txt", "captioner.json"
 
@@ -47,7 +47,7 @@ class Captioner:
         """Write all that `load` needs into `folder`, the same bytes every time."""
         folder = Path(folder)
         save_model(self.decoder, folder / _MODEL)
-        self.vocabulary.save(folder / _VOCABULARY)
+        self.vocabulary.save(folder)
         write_json(folder / _SOURCE, {**self.source, "vocabulary_sha256": self.vocabulary.sha256})
 
     @classmethod
@@ -64,11 +64,12 @@ class Captioner:
                     f"{folder / name} is missing: run `dvc repro train`, or `dvc pull`"
                 )
         source = read_json(folder / _SOURCE)
-        vocabulary = Vocabulary.load(folder / _VOCABULARY)
+        vocabulary = load_vocabulary(folder)
         if vocabulary.sha256 != source.pop("vocabulary_sha256"):
             raise InputError(
-                f"{folder / _VOCABULARY} does not belong to the model beside it: "
-                "the words of its ids would be wrong; run `dvc repro train`, or `dvc checkout`"
+                f"{folder}: {' with '.join(vocabulary.files)} does not belong to the model beside "
+                "it: the words of its ids would be wrong; "
+                "run `dvc repro train`, or `dvc checkout`"
             )
         decoder = keras.saving.load_model(folder / _MODEL, compile=False)
         return cls(decoder, vocabulary, source)

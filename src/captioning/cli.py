@@ -136,8 +136,9 @@ def _captions(
             from captioning.plots import plot_attention
 
             path = _numbered(options.attention, index + 1, len(names))
-            maps = attention[index, : len(caption.split())]
-            plot_attention(path, images[index], caption, maps)
+            pieces = [piece for piece, _ in captioner.vocabulary.pieces(tokens[index].tolist())]
+            maps = attention[index, : len(pieces)]
+            plot_attention(path, images[index], caption, maps, pieces=pieces)
             row["attention"] = str(path)
         yield row
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from captioning.revisions import Revision
-from captioning.runs import score_run, stale_figures
+from captioning.runs import common_text, own_text, score_run, stale_figures
+from captioning.scored_text import ScoredText
 from captioning.scoring import METRICS
 from captioning.significance import Difference, Run, paired_differences
 
@@ -91,15 +92,17 @@ class Comparison:
 def compare(experiments: Sequence[Experiment], images: int) -> Comparison:
     """Hold every experiment against the first; show at most `images` changed images of each.
 
-    Metrics and intervals are computed anew from the captions, by one code for all revisions.
+    Metrics and intervals are computed anew from the captions, by one code and one way of finding
+    words (`common_text`) for all revisions.
 
     Raises:
         InputError: something can't be read, or the revisions are not of the same images and
             references.
     """
     baseline = experiments[0].revisions[0]
+    text = common_text([revision for e in experiments for revision in e.revisions])
     runs = tuple(
-        tuple(score_run(revision, baseline) for revision in experiment.revisions)
+        tuple(score_run(revision, baseline, text) for revision in experiment.revisions)
         for experiment in experiments
     )
     against = [
@@ -113,7 +116,7 @@ def compare(experiments: Sequence[Experiment], images: int) -> Comparison:
         params=_differing(experiments),
         figures=_figures(experiments),
         against=tuple(against),
-        notes=tuple(_notes(experiments, runs)),
+        notes=tuple(_notes(experiments, runs, text)),
     )
 
 
@@ -182,11 +185,18 @@ def _by_key(
     }
 
 
-def _notes(experiments: Sequence[Experiment], runs: Sequence[Sequence[Run]]) -> Iterator[str]:
-    """Figures that are not those of the captions, groups that differ in more than seeds."""
+def _notes(
+    experiments: Sequence[Experiment], runs: Sequence[Sequence[Run]], text: ScoredText
+) -> Iterator[str]:
+    """Figures that are of other words or captions, groups that differ in more than seeds."""
     for experiment, those in zip(experiments, runs, strict=True):
         for revision, run in zip(experiment.revisions, those, strict=True):
-            if note := stale_figures(revision, run):
+            if (own := own_text(revision)) != text:
+                yield (
+                    f"{revision.name} was evaluated by other words ({own}) than those that all are "
+                    f"compared by here ({text})"
+                )
+            if note := stale_figures(revision, run, text):
                 yield note
         others = [key for key in _differing([experiment]) if key.split(".")[-1] != "seed"]
         if others:

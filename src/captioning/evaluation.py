@@ -30,12 +30,25 @@ class CaptionedImage:
     Args:
         row: of the raw table, without the image's bytes.
         prediction: the caption and its references.
-        attention: float32 `[words, height, width]`, one map for each word of the caption.
+        pieces: the tokens said, in words' vocabularies the words; "▁" begins a word of subwords.
+        words: which word of the caption each of them is part of, from 0, never falling.
+        attention: float32 `[pieces, height, width]`, one map for each of them.
     """
 
     row: Mapping[str, Any]
     prediction: Prediction
+    pieces: tuple[str, ...]
+    words: tuple[int, ...]
     attention: NDArray[np.float32]
+
+    @property
+    def word_attention(self) -> NDArray[np.float32]:
+        """The mean map of each word's pieces, float32 `[words, height, width]`; sums to 1."""
+        if self.words == tuple(range(len(self.words))):
+            return self.attention
+        starts = np.unique(self.words, return_index=True)[1]
+        parts = np.split(self.attention, starts[1:])
+        return np.stack([part.mean(axis=0) for part in parts])
 
 
 def caption_split(
@@ -94,11 +107,17 @@ def _caption_batch(
     captions, log_probabilities, tokens = captioner.caption(padded, decoder, batch_images)
     attention = captioner.attention(padded, tokens, batch_images)
     for index, (row, _) in enumerate(batch):
-        words = len(captions[index].split())
+        said = captioner.vocabulary.pieces(tokens[index].tolist())
         prediction = Prediction(
             image_id=row["image_id"],
             caption=captions[index],
             references=tuple(row["captions"]),
             log_probability=round(float(log_probabilities[index]), 5),
         )
-        yield CaptionedImage(row, prediction, attention[index, :words])
+        yield CaptionedImage(
+            row,
+            prediction,
+            tuple(piece for piece, _ in said),
+            tuple(word for _, word in said),
+            attention[index, : len(said)],
+        )

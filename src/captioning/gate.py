@@ -12,7 +12,7 @@ from pydantic import Field
 from captioning.comparison_report import gain
 from captioning.errors import InputError
 from captioning.revisions import FIGURES, Revision
-from captioning.runs import score_run, stale_figures
+from captioning.runs import common_text, score_run, stale_figures
 from captioning.sections import Section, load_section
 from captioning.significance import Difference, paired_differences
 
@@ -82,8 +82,9 @@ def drop_checks(limits: Limits, base: Revision, revision: Revision) -> Iterator[
     Raises:
         InputError: as `score_run`.
     """
-    before, after = score_run(base, base), score_run(revision, base)
-    if stale := stale_figures(revision, after):
+    text = common_text([base, revision])
+    before, after = score_run(base, base, text), score_run(revision, base, text)
+    if stale := stale_figures(revision, after, text):
         yield Check(False, stale)
     differences = paired_differences([before], [after])
     for metric, allowed in limits.largest_significant_drop.items():

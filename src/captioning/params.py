@@ -28,10 +28,15 @@ class FeaturesParams(Section):
 
 
 class VocabularyParams(Section):
-    """`vocabulary`: which words the model may say."""
+    """`vocabulary`: which words or pieces of words the model may say."""
 
+    kind: Literal["word", "subword"]
     max_size: Annotated[int, Field(ge=5)]
     min_count: Count
+    character_coverage: Annotated[float, Field(ge=0.98, le=1)]
+    normalization: Literal["nfc", "nfkc"]
+    lowercase: bool
+    punctuation: Literal["delete", "keep"]
 
 
 class ModelParams(Section):
@@ -100,6 +105,7 @@ class EvaluateParams(Section):
     beam_width: Annotated[int, Field(ge=1, le=64)]
     length_penalty: Annotated[float, Field(ge=0)]
     temperature: Annotated[float, Field(gt=0)]
+    tokenizer: Literal["none", "char", "zh", "ja-mecab", "ko-mecab"]
     seed: Seed
     batch_images: Count
     bootstrap_samples: Annotated[int, Field(ge=100)]

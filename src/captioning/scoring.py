@@ -3,7 +3,7 @@
 BLEU-1 to 4 are COCO-caption's: standardised text (lower case, no punctuation), closest reference
 length, no smoothing, over the whole corpus. ROUGE-L and CIDEr-D are COCO-caption's own
 implementations (package pycocoevalcap). All are shares: the 0.3 of BLEU is printed as 30 in most
-papers; CIDEr-D may exceed 1.
+papers; CIDEr-D may exceed 1. All are computed on the same words: those of `ScoredText`.
 
 Everything follows from statistics of single images, computed once: a resample only picks among
 them, which also makes two systems comparable image by image.
@@ -26,10 +26,11 @@ from sacrebleu.metrics.bleu import BLEU
 
 from captioning.cider import cider_d
 from captioning.errors import InputError
-from captioning.text import standardize
+from captioning.scored_text import ScoredText
 
 METRICS = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider_d")
 _ORDERS = 4
+_COCO = ScoredText()
 # Sums of floats may differ in the last bits between processors; reports must not.
 _DIGITS = 6
 
@@ -57,20 +58,23 @@ class ImageStatistics:
 
 
 def image_statistics(
-    predictions: Sequence[str], references: Sequence[Sequence[str]]
+    predictions: Sequence[str],
+    references: Sequence[Sequence[str]],
+    text: ScoredText = _COCO,
 ) -> ImageStatistics:
-    """Statistics of every image; captions and references are standardised here.
+    """Statistics of every image; captions and references are standardised and cut here.
 
     References without a word are left out; their number may differ between images.
 
     Args:
         predictions: one caption an image, possibly empty.
         references: the reference captions of each image, in the same order.
+        text: how their words are found.
 
     Raises:
         InputError: nothing to score, numbers that differ, or an image without a reference.
     """
-    captions, wanted = _standardized(predictions, references)
+    captions, wanted = _words(predictions, references, text)
     bleu = _bleu()
     scores = [
         bleu.corpus_score([c], [[r] for r in w]) for c, w in zip(captions, wanted, strict=True)
@@ -133,6 +137,7 @@ def score(
     bootstrap_samples: int,
     seed: int,
     train_captions: AbstractSet[str] | None = None,
+    text: ScoredText = _COCO,
 ) -> dict[str, Any]:
     """The report on captions that metrics/evaluate.json holds.
 
@@ -141,7 +146,8 @@ def score(
         references: the reference captions of each image, in the same order.
         bootstrap_samples: resamples behind the intervals.
         seed: of the resamples.
-        train_captions: the train split's captions, standardised.
+        train_captions: the train split's captions, as `text` makes them.
+        text: how words are found.
 
     Returns:
         Every metric of `METRICS`; `interval`: its 95% percentile interval {low, high};
@@ -152,13 +158,13 @@ def score(
     Raises:
         InputError: as `image_statistics`.
     """
-    statistics = image_statistics(predictions, references)
+    statistics = image_statistics(predictions, references, text)
     report: dict[str, Any] = _rounded(aggregate(statistics))
     report["interval"] = {}
     for metric, values in bootstrap(statistics, bootstrap_samples, seed).items():
         low, high = np.percentile(values, [2.5, 97.5])
         report["interval"][metric] = _rounded({"low": float(low), "high": float(high)})
-    captions = [standardize(caption) for caption in predictions]
+    captions = [text(caption) for caption in predictions]
     lengths = [len(caption.split()) for caption in captions]
     report["caption_length"] = round(sum(lengths) / len(lengths), _DIGITS)
     report["distinct_words"] = len({word for caption in captions for word in caption.split()})
@@ -167,14 +173,14 @@ def score(
     if train_captions is not None:
         new = sum(caption not in train_captions for caption in captions)
         report["share_not_in_training"] = round(new / len(captions), _DIGITS)
-    report["signature"] = _signature(references, bootstrap_samples, seed)
+    report["signature"] = _signature(references, bootstrap_samples, seed, text)
     return report
 
 
-def _standardized(
-    predictions: Sequence[str], references: Sequence[Sequence[str]]
+def _words(
+    predictions: Sequence[str], references: Sequence[Sequence[str]], text: ScoredText
 ) -> tuple[list[str], list[list[str]]]:
-    """Standardised captions and references, checked."""
+    """Captions and references as words with spaces between, checked."""
     if len(predictions) != len(references):
         raise InputError(
             f"{len(predictions)} captions but references for {len(references)} images: "
@@ -184,10 +190,10 @@ def _standardized(
         raise InputError("no caption to score")
     wanted = []
     for number, given in enumerate(references):
-        wanted.append([reference for reference in map(standardize, given) if reference])
+        wanted.append([reference for reference in map(text, given) if reference])
         if not wanted[-1]:
             raise InputError(f"image {number} (counting from 0) has no reference with a word in it")
-    return [standardize(caption) for caption in predictions], wanted
+    return [text(caption) for caption in predictions], wanted
 
 
 def _bleu() -> BLEU:
@@ -198,15 +204,18 @@ def _rounded(values: dict[str, float]) -> dict[str, float]:
     return {name: round(value, _DIGITS) for name, value in values.items()}
 
 
-def _signature(references: Sequence[Sequence[str]], samples: int, seed: int) -> str:
+def _signature(
+    references: Sequence[Sequence[str]], samples: int, seed: int, text: ScoredText
+) -> str:
     """sacrebleu's signature, the version of the other metrics' package, the bootstrap's setting."""
     bleu = _bleu()
     bleu.corpus_score(["a"], [["a"]])  # sacrebleu signs only what has scored.
     signature = bleu.get_signature()
     numbers = {len(given) for given in references}
+    signature.update("tok", text.tokenizer_signature)
     signature.update("nrefs", numbers.pop() if len(numbers) == 1 else "var")
     return (
         f"BLEU {signature}; ROUGE-L and CIDEr-D pycocoevalcap:{version('pycocoevalcap')}; "
-        f"text lower case without punctuation; "
+        f"{text.description}; "
         f"bootstrap over images:{samples}|percentile:95|seed:{seed}"
     )

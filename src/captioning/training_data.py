@@ -27,7 +27,10 @@ from captioning.reports import Validation
 from captioning.rewards import CaptionReward
 from captioning.samples import SampleCaptions
 from captioning.shards import INDEX
-from captioning.text import Vocabulary
+from captioning.text import load_vocabulary
+
+# Beside the vocabulary's own files.
+_COUNTED = ("counts.parquet", "output_bias.npy")
 
 
 class TrainingData:
@@ -47,7 +50,7 @@ class TrainingData:
     ) -> None:
         self.features, self.tokens = RecordFolder.open(features), RecordFolder.open(tokens)
         folder = Path(vocabulary)
-        self.vocabulary = Vocabulary.load(folder / "vocabulary.txt")
+        self.vocabulary = load_vocabulary(folder)
         if self.tokens.extra["vocabulary_sha256"] != self.vocabulary.sha256:
             raise InputError(
                 f"{tokens} was written with another vocabulary: run `dvc repro tokens`"
@@ -63,7 +66,7 @@ class TrainingData:
         self.files = [
             self.features.folder / INDEX,
             self.tokens.folder / INDEX,
-            *(folder / name for name in ("vocabulary.txt", "counts.parquet", "output_bias.npy")),
+            *(folder / name for name in (*self.vocabulary.files, *_COUNTED)),
         ]
 
     @property

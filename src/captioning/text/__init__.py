@@ -1,0 +1,38 @@
+"""Captions as token ids: standardisation, vocabularies of words or subwords, output bias."""
+
+from __future__ import annotations
+
+from captioning.text.bias import marginal_entropy, output_bias, uniform_entropy
+from captioning.text.kinds import Kind, fit_vocabulary, load_vocabulary
+from captioning.text.special import BANNED, END, PAD, SPECIAL_TOKENS, START, UNK
+from captioning.text.standardization import (
+    Normalization,
+    Punctuation,
+    Standardization,
+    standardize,
+)
+from captioning.text.subwords import SubwordVocabulary
+from captioning.text.vocabulary import Vocabulary
+from captioning.text.words import WordVocabulary
+
+__all__ = [
+    "BANNED",
+    "END",
+    "PAD",
+    "SPECIAL_TOKENS",
+    "START",
+    "UNK",
+    "Kind",
+    "Normalization",
+    "Punctuation",
+    "Standardization",
+    "SubwordVocabulary",
+    "Vocabulary",
+    "WordVocabulary",
+    "fit_vocabulary",
+    "load_vocabulary",
+    "marginal_entropy",
+    "output_bias",
+    "standardize",
+    "uniform_entropy",
+]
