@@ -43,7 +43,7 @@ SETTINGS = {
     "train.captions_per_image": None,
     "train.learning_rate": 0.01,
     "train.label_smoothing": 0.0,
-    "evaluate.tokenizer": "char",
+    "evaluate.tokenizer": "ko-mecab",
     "evaluate.decoder": "greedy",
 }
 
@@ -129,7 +129,7 @@ def test_figures_follow_the_pieces_and_the_characters(repository):
     figures = read_json(repository / "metrics/evaluate.json")
     assert figures["bleu_4"] > 0.5 and figures["cider_d"] > 1
     # Characters are counted, not words.
-    assert figures["caption_length"] > 8 and "|tok:char|" in figures["signature"]
+    assert figures["caption_length"] > 8 and "|tok:ko-mecab" in figures["signature"]
 
 
 def test_the_model_alone_captions_a_picture(repository, tmp_path):

@@ -93,7 +93,7 @@ class ScoredText:
         except RuntimeError:
             raise InputError(
                 f"evaluate.tokenizer {self.tokenizer} needs packages that are not installed: run "
-                f"`pip install 'sacrebleu[{self.tokenizer[:2]}]'`, or choose another"
+                f"`pip install -e '.[{self.tokenizer[:2]}]'`, or choose another"
             ) from None
         bleu.corpus_score(["a"], [["a"]])  # sacrebleu signs only what has scored.
         return bleu
