@@ -12,10 +12,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hostile_server import hostile_server
 from raw_table import write_raw_table, write_scenes
 from ray_cluster import Cluster, kill_worker, two_nodes
 from s3_server import BUCKET, objects, s3_server
 from small_repository import make_repository, run
+from url_index import examples, release, shades
 
 from captioning.cluster import Resources, map_on_cluster
 from captioning.errors import InputError
@@ -118,6 +120,25 @@ def test_the_stage_by_way_of_an_object_store_writes_the_same_bytes(
     assert len(objects("ray/raw/")) == len(objects("ray/")) == 3 * SHARDS
     # What Ray has to say of itself is left out.
     assert not re.search("Traceback|RayDeprecation|Dataset|[Pp]rogress bars", output)
+
+
+@pytest.mark.slow
+def test_pictures_of_urls_are_fetched_by_the_cluster(cluster, tmp_path, monkeypatch):
+    import ray
+
+    monkeypatch.setenv("CAPTIONING_PRIVATE_NETWORKS", "127.0.0.0/8")
+    with hostile_server() as server:
+        dead = [f"{server.url}/404", f"{server.url}/red.jpg"]
+        params = release(tmp_path / "source", [*shades(server, 5), *dead], shades(server, 3, 50))
+        monkeypatch.setenv("CAPTIONING_CACHE", str(tmp_path / "here"))
+        here = examples(params)
+        monkeypatch.setenv("CAPTIONING_CACHE", str(tmp_path / "there"))
+        monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+        try:
+            assert examples(params) == here
+        finally:
+            ray.shutdown()
+    assert len(here) == 9
 
 
 @pytest.mark.slow

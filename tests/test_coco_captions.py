@@ -21,6 +21,7 @@ from captioning.datasets.registry import make_dataset
 from captioning.errors import InputError
 from captioning.files import read_json, write_json
 from captioning.params import load_params
+from captioning.predictions import read_predictions
 from captioning.raw import read_raw
 
 SPLITS = {"train": [42, 25, 9], "validation": [133, 74], "test": [73, 136]}
@@ -111,14 +112,18 @@ def test_both_sources_have_a_reader(tmp_path):
 @pytest.mark.slow
 def test_an_experiment_reads_the_split_file_with_archives_or_a_folder(tmp_path):
     values = params(tmp_path / "coco")
-    repository = make_repository(tmp_path / "repository", **settings(values))
-    dvc(repository, "exp", "run", "download", "-S", "dataset=coco_captions")
+    quick = {"train.sample_images": 0, "evaluate.decoder": "greedy"}
+    repository = make_repository(tmp_path / "repository", **settings(values), **quick)
+    dvc(repository, "exp", "run", "-S", "dataset=coco_captions")
     assert raw_table(repository) == expected_table()
     figures = read_json(repository / "metrics" / "download.json")
     assert figures["images"] == {"train": 3, "validation": 2, "test": 2}
     assert figures["captions"] == {"train": 6, "validation": 4, "test": 4}
     assert figures["rejected"] == figures["rejected_names"] == {}
-    assert "up to date" in dvc(repository, "status", "download")
+    assert "up to date" in dvc(repository, "status")
+    assert [row.image_id for row in read_predictions(repository / "data/predictions.jsonl")] == [
+        row["image_id"] for row in read_raw(repository / "data/raw", "test")
+    ]
 
     for member, data in coco.pictures().items():
         (tmp_path / "images" / member).parent.mkdir(parents=True, exist_ok=True)

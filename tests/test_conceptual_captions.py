@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -17,10 +17,9 @@ import pytest
 from hostile_server import PAGES, HostileServer, hostile_server
 from imports import ROOT
 from small_repository import ENVIRONMENT, make_repository, run, set_params
+from url_index import TRAINING, VALIDATION, examples, index, release, shades
 
-from captioning.dataset_params import ConceptualCaptionsParams
-from captioning.datasets.base import Example, Rejections
-from captioning.datasets.conceptual_captions import ConceptualCaptions
+from captioning.datasets.base import Rejections
 from captioning.datasets.conceptual_captions.index import Seen, fingerprint
 from captioning.datasets.rejections import LISTED
 from captioning.errors import InputError
@@ -29,8 +28,6 @@ from captioning.images import decode_image
 from captioning.raw import read_raw
 from captioning.web import fetcher, workers
 
-TRAINING = "GCC-training.tsv"
-VALIDATION = "GCC-1.1.0-Validation.tsv"
 SECTION = "datasets.conceptual_captions"
 
 
@@ -69,42 +66,6 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
             finished(shard, whole)
 
     monkeypatch.setattr("captioning.web.fetching.run_shards", run_here)
-
-
-def shades(server: HostileServer, count: int, start: int = 0) -> list[str]:
-    """URLs of pictures, each of another colour."""
-    return [f"{server.url}/colour/%23{n:02x}00{255 - n:02x}" for n in range(start, start + count)]
-
-
-def index(path: Path, urls: Sequence[str]) -> None:
-    """An index file with a caption for each URL."""
-    path.parent.mkdir(exist_ok=True)
-    path.write_text("".join(f"picture number {n}\t{url}\n" for n, url in enumerate(urls, 1)))
-
-
-def release(
-    folder: Path, training: Sequence[str], validation: Sequence[str], **changes: object
-) -> ConceptualCaptionsParams:
-    """Write both index files; return params that name them."""
-    index(folder / TRAINING, training)
-    index(folder / VALIDATION, validation)
-    params = {
-        "source": str(folder),
-        "training_md5": None,
-        "validation_md5": None,
-        "train_images": None,
-        "validation_images": None,
-        "test_images": 1,
-        "image_size": 32,
-        "max_failed_share": 0.5,
-    }
-    return ConceptualCaptionsParams(**{**params, **changes})
-
-
-def examples(
-    params: ConceptualCaptionsParams, rejections: Rejections | None = None
-) -> list[Example]:
-    return list(ConceptualCaptions(params).examples(rejections or Rejections()))
 
 
 # What becomes of each page of the hostile server; None means that its picture is kept.
@@ -547,6 +508,7 @@ def test_the_stage_goes_on_after_a_kill_and_runs_as_an_experiment(
     repository = make_repository(
         tmp_path / "repository",
         **{f"{SECTION}.{name}": value for name, value in params.model_dump().items()},
+        **{"train.sample_images": 0, "evaluate.decoder": "greedy"},
     )
     environment = {name: os.environ[name] for name in os.environ if name.startswith("CAPTIONING_")}
     environment |= {"CAPTIONING_FETCH_PROCESSES": "1", "CAPTIONING_FETCH_TIMEOUT": "20"}
@@ -565,9 +527,9 @@ def test_the_stage_goes_on_after_a_kill_and_runs_as_an_experiment(
     server.held = set()
     run(repository, "git", "checkout", "-q", ".")
 
-    command = ("-m", "dvc", "exp", "run", "vocabulary", "-S", "dataset=conceptual_captions")
+    command = ("-m", "dvc", "exp", "run", "-S", "dataset=conceptual_captions")
     output = run(repository, sys.executable, *command, **environment)
-    assert "Running stage 'download'" in output and "Running stage 'vocabulary'" in output
+    assert "Running stage 'download'" in output and "Running stage 'evaluate'" in output
     assert [server.requests[url.removeprefix(server.url)] for url in held_out] == [1] * 20
     figures = read_json(repository / "metrics/download.json")
     assert figures["images"] == {"train": 30, "validation": 8, "test": 12}
@@ -580,4 +542,4 @@ def test_the_stage_goes_on_after_a_kill_and_runs_as_an_experiment(
     assert table == {"reason": ["status 404"] * len(gone), "name": names}
     row = next(read_raw(repository / "data/raw", "test"))
     assert (row["image_id"], row["url"]) == ("validation-0000001", held_out[0])
-    assert read_json(repository / "metrics/vocabulary.json")["size"] > 4
+    assert read_json(repository / "metrics/evaluate.json")["images"] == 12
