@@ -15,6 +15,15 @@ from captioning import significance
 # here both are called from tests.
 sys.path += [str(ROOT / "stages"), str(ROOT)]
 
+# Files that take a minute or more: begun first, so that no process ends up alone with one.
+LONGEST = ("test_repro.py", "test_kills.py", "test_reference.py", "test_cluster.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first."""
+    rank = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(LONGEST)))
+
 
 @pytest.fixture(scope="session")
 def experiments(tmp_path_factory) -> Path:
