@@ -15,6 +15,7 @@ from benchmarks import tutorial
 from benchmarks.alternate import Work
 from benchmarks.data import BenchData, examples
 from benchmarks.training import compile_as_fit, decoder_size
+from captioning.batch_decoding import decode_all
 from captioning.batches import feature_shape, training_batches
 from captioning.decoding import make_decoder
 from captioning.device import use_device
@@ -146,4 +147,4 @@ class Ours(Work):
         return {"captions": captions, "flops_per_image": flops}
 
     def _decode(self) -> Any:
-        return self.decoder.predict(self.maps, batch_size=_DECODED, verbose=0)["tokens"]
+        return decode_all(self.decoder, self.maps, _DECODED)["tokens"]

@@ -10,6 +10,7 @@ import pytest
 from keras import ops
 
 from captioning import decoding, decoding_loop
+from captioning.batch_decoding import decode_all
 from captioning.decoding import BeamSearch, Sampler, make_decoder
 from captioning.decoding_loop import SHORT
 from captioning.model import CaptionDecoder
@@ -161,6 +162,19 @@ def test_few_images_by_themselves_are_captioned_as_among_many(way, length):
     np.testing.assert_allclose(
         alone["log_probability"], among["log_probability"][:3], rtol=1e-4, atol=1e-4
     )
+
+
+@pytest.mark.parametrize("way", ["greedy", "sample", "beam"])
+def test_many_batches_are_captioned_as_one_after_the_other(way):
+    decoder = make_decoder(tiny_model(), way, seed=2)
+    many = np.random.default_rng(1).random((22, 2, 2, 4), "float32")
+    found = decode_all(decoder, many, 4)
+    if way == "sample":
+        decoder.reseed()
+    for start in range(0, len(many), 4):
+        wanted = decoder.predict_on_batch(many[start : start + 4])
+        for name, values in wanted.items():
+            np.testing.assert_array_equal(found[name][start : start + 4], values)
 
 
 def test_sampling_follows_the_seed_and_the_probabilities():

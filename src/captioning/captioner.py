@@ -15,8 +15,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from captioning.batch_decoding import decode_all
 from captioning.decoding import BeamSearch, Sampler
-from captioning.decoding_loop import FEW
 from captioning.errors import InputError
 from captioning.extractors import Extractor, make_extractor
 from captioning.features import extract
@@ -137,17 +137,12 @@ class Captioner:
         Args:
             images: see `features`.
             decoder: see `decoding.make_decoder`.
-            batch_images: images decoded at once.
+            batch_images: images of one batch.
 
         Returns:
             Captions, their log-probabilities float32 `[B]`, their token ids int32 `[B, T]`.
         """
-        features = self.features(images)
-        if len(features) <= FEW:
-            # By itself, a batch's size is known when the decoder is traced.
-            out = decoder.predict_on_batch(features)
-        else:
-            out = decoder.predict(features, batch_size=batch_images, verbose=0)
+        out = decode_all(decoder, self.features(images), batch_images)
         captions = [self.vocabulary.decode(row) for row in out["tokens"].tolist()]
         return captions, out["log_probability"], out["tokens"]
 

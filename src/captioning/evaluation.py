@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from captioning.batch_decoding import AT_ONCE
 from captioning.captioner import Captioner
 from captioning.decoding import BeamSearch, Sampler
 from captioning.errors import InputError
@@ -72,9 +73,9 @@ def caption_split(
         )
     pairs = _pairs(features, raw, split)
     with tqdm(desc=f"captions {split}", unit=" images", disable=None) as progress:
-        while batch := list(islice(pairs, batch_images)):
-            yield from _caption_batch(captioner, decoder, batch, batch_images)
-            progress.update(len(batch))
+        while images := list(islice(pairs, AT_ONCE * batch_images)):
+            yield from _caption_images(captioner, decoder, images, batch_images)
+            progress.update(len(images))
 
 
 def _pairs(
@@ -94,19 +95,19 @@ def _pairs(
             yield {k: v for k, v in row.items() if k != "image"}, record["features"]
 
 
-def _caption_batch(
+def _caption_images(
     captioner: Captioner,
     decoder: Sampler | BeamSearch,
-    batch: list[tuple[dict[str, Any], NDArray[Any]]],
+    images: list[tuple[dict[str, Any], NDArray[Any]]],
     batch_images: int,
 ) -> Iterator[CaptionedImage]:
-    """Caption one batch, filled up to a full one so that every batch has one shape."""
-    features = np.stack([feature_map for _, feature_map in batch])
-    missing = batch_images - len(batch)
+    """Caption some images, filled up to full batches so that every batch has one shape."""
+    features = np.stack([feature_map for _, feature_map in images])
+    missing = -len(images) % batch_images
     padded = np.pad(features, ((0, missing), (0, 0), (0, 0), (0, 0)))
     captions, log_probabilities, tokens = captioner.caption(padded, decoder, batch_images)
     attention = captioner.attention(padded, tokens, batch_images)
-    for index, (row, _) in enumerate(batch):
+    for index, (row, _) in enumerate(images):
         said = captioner.vocabulary.pieces(tokens[index].tolist())
         prediction = Prediction(
             image_id=row["image_id"],
