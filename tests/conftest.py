@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from captioning import significance
 # The folder of a script is on the path when it is run, and the root for `python -m benchmarks`;
 # here both are called from tests.
 sys.path += [str(ROOT / "stages"), str(ROOT)]
+# As `captioning.cluster` does; some tests import Ray before.
+os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"
 
 # Files that take a minute or more: begun first, so that no process ends up alone with one.
 LONGEST = ("test_repro.py", "test_kills.py", "test_reference.py", "test_cluster.py")

@@ -33,6 +33,9 @@ def two_nodes() -> Iterator[Cluster]:
         try:
             yield cluster
         finally:
+            import ray
+
+            ray.shutdown()
             cluster.stop()
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -66,7 +66,7 @@ def map_on_cluster(
         InputError: Ray is not installed, the cluster can't be reached or has no node with such
             resources, or a row failed.
     """
-    with _connected():
+    with connected():
         import ray
 
         _check_resources(ray.nodes(), resources)
@@ -83,8 +83,14 @@ def map_on_cluster(
 
 
 @contextmanager
-def _connected() -> Iterator[None]:
-    """Connect to the cluster and leave it at the end."""
+def connected() -> Iterator[None]:
+    """Connect to the cluster, with this project's code for its workers; leave it at the end.
+
+    Raises:
+        InputError: Ray is not installed, or the cluster can't be reached.
+    """
+    # Else a thread of Ray Data that ends late would connect once more.
+    os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
     try:
         import ray
         import ray.data

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -10,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
-from captioning.errors import InputError
+from captioning.cluster import connected
 from captioning.web.fetcher import Shard
 
 Work = Callable[[Shard], tuple[bool, Shard]]
@@ -88,10 +87,6 @@ def _run_on_ray(
     work: Work, shards: Iterator[Shard], finished: Callable[[Shard, bool], None]
 ) -> None:
     """By img2dataset's own distributor; the folders must be shared by all machines."""
-    if importlib.util.find_spec("ray") is None:
-        raise InputError(
-            "RAY_ADDRESS is set, and Ray is not installed: run `pip install -e '.[cluster]'`"
-        )
     os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
     from img2dataset.distributor import ray_distributor
 
@@ -102,6 +97,7 @@ def _run_on_ray(
             submitted.append(shard)
             yield shard
 
-    ray_distributor(0, work, noted(), 0, 0)
+    with connected():
+        ray_distributor(0, work, noted(), 0, 0)
     for shard in submitted:
         finished(shard, True)
