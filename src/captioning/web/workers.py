@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
-from captioning.cluster import connected
+from captioning.cluster import cluster_address, connected
 from captioning.web.fetcher import Shard
 
 Work = Callable[[Shard], tuple[bool, Shard]]
@@ -31,7 +31,7 @@ def run_shards(
         BrokenProcessPool: a worker process died.
         InputError: `RAY_ADDRESS` is set, and Ray is not installed.
     """
-    if os.environ.get("RAY_ADDRESS"):
+    if cluster_address() is not None:
         _run_on_ray(work, shards, finished)
     else:
         _run_here(work, shards, processes, finished)
