@@ -6,6 +6,7 @@ that captions end where captions end; in float32 they must say the same.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from benchmarks import tutorial
 from benchmarks.alternate import Work
 from benchmarks.data import BenchData, examples
-from benchmarks.training import compile_as_fit, decoder_size
+from benchmarks.training import decoder_size
 from captioning.batch_decoding import decode_all
 from captioning.batches import feature_shape, training_batches
 from captioning.decoding import make_decoder
@@ -22,6 +23,7 @@ from captioning.device import use_device
 from captioning.model import CaptionDecoder
 from captioning.model.build import dtype_policy
 from captioning.text import PAD
+from captioning.training import compiled
 
 _IMAGES, _CAPTIONS, _DROPOUT, _WARM_UP_EPOCHS = 16, 2, 0.1, 0.1
 _DECODED = 256
@@ -61,21 +63,21 @@ class Train(Work):
 
     def __init__(self, data: BenchData, steps: int) -> None:
         self.data, self.steps = data, steps
-        self.settings = data.params.train.model_copy(
-            update={"epochs": 1, "warmup_epochs": _WARM_UP_EPOCHS}
-        )
-        use_device(self.settings.seed)
+        parts = min(os.cpu_count() or 1, _IMAGES)
+        changes = {"epochs": 1, "warmup_epochs": _WARM_UP_EPOCHS, "threads": 1, "parts": parts}
+        self.settings = data.params.train.model_copy(update=changes)
+        use_device(self.settings.seed, self.settings.threads)
 
     def run(self) -> float:
         """Train and save; steps."""
         features, tokens = self.data.features(), self.data.tokens()
         model = new_decoder(self.data, "bfloat16")
         model.set_output_bias(self.data.bias)
-        compile_as_fit(model, self.settings, self.steps)
+        trained = compiled(model, self.settings, self.steps, jit_compile=False)
         batches = training_batches(
             features, tokens, "train", _IMAGES, _CAPTIONS, self.settings.seed
         )
-        model.fit(batches, steps_per_epoch=self.steps, shuffle=False, verbose=0)
+        trained.fit(batches, steps_per_epoch=self.steps, shuffle=False, verbose=0)
         np.savez(weights_path(self.data), *model.get_weights())
         return self.steps
 

@@ -7,6 +7,7 @@ The runs that are timed are the training itself.
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -22,12 +23,12 @@ from benchmarks.data import BenchData, examples
 from benchmarks.tutorial_input import load_cache, write_cache
 from captioning.batches import feature_shape, training_batches
 from captioning.device import use_device
-from captioning.losses import MaskedCrossEntropy, token_cross_entropy
+from captioning.losses import token_cross_entropy
 from captioning.model import CaptionDecoder
 from captioning.model.build import build_decoder, dtype_policy
-from captioning.optimizer import make_optimizer
-from captioning.params import ModelParams, TrainParams
+from captioning.params import ModelParams
 from captioning.text import PAD
+from captioning.training import compiled
 
 RUNS_PER_EPOCH = 2
 _WARM_UP = 3
@@ -158,20 +159,23 @@ class OurTraining(_Training):
         self, data: BenchData, precision: str, epochs: int, as_tutorial: bool = False
     ) -> None:
         params = data.params
-        settings = params.train.model_copy(update={"precision": precision, "epochs": epochs})
-        use_device(settings.seed)
-        features, tokens = data.features(share=True), data.tokens(share=True)
-        shape = feature_shape(features)
+        use_device(params.train.seed, threads=1)
         captions = [len(ids) for _, ids in examples(data, "train", data.train_images)]
         self.per_image = sum(captions) / len(captions)
         self.images = max(round(tutorial.BATCH_CAPTIONS / self.per_image), 1)
+        parts = min(os.cpu_count() or 1, self.images)
+        changes = {"precision": precision, "epochs": epochs, "parts": parts}
+        settings = params.train.model_copy(update=changes)
+        features, tokens = data.features(share=True), data.tokens(share=True)
+        shape = feature_shape(features)
         if as_tutorial:
             model = tutorial.same_size(len(data.bias), shape, dtype=dtype_policy(precision))
             model.set_output_bias(data.bias)
         else:
             model = build_decoder(same_size(params.model), precision, shape, data.bias)
         epoch = -(-data.train_images // self.images)
-        compile_as_fit(model, settings, epoch)
+        self.decoder = model
+        model = compiled(model, settings, epoch, jit_compile=False)
         batches = training_batches(features, tokens, "train", self.images, None, settings.seed)
         super().__init__(data, model, batches, epoch)
         self.warm_up()
@@ -201,16 +205,7 @@ class OurTraining(_Training):
         captions = [ids for _, rows in examples(self.data, "train", 200) for ids in rows]
         images = len(captions) / self.per_image
         lengths = [len(ids) - 1 for ids in captions]
-        return decoder_size(self.model).training(round(images), lengths) / len(captions)
-
-
-def compile_as_fit(model: CaptionDecoder, settings: TrainParams, epoch: int) -> None:
-    """As `captioning.training.fit` does."""
-    model.compile(
-        optimizer=make_optimizer(settings, epoch),
-        loss=MaskedCrossEntropy(settings.label_smoothing),
-        jit_compile=False,
-    )
+        return decoder_size(self.decoder).training(round(images), lengths) / len(captions)
 
 
 class InputAhead(Work):
@@ -231,7 +226,7 @@ class InputAhead(Work):
         model = build_decoder(
             same_size(params.model), precision, feature_shape(features), data.bias
         )
-        compile_as_fit(model, settings, 1000)
+        model = compiled(model, settings, 1000, jit_compile=False)
         batches = training_batches(
             features,
             tokens,

@@ -16,6 +16,7 @@ from captioning.decoding import BeamSearch, Sampler
 from captioning.losses import MaskedCrossEntropy, TokenAccuracy, TokenCrossEntropy
 from captioning.model import CaptionDecoder
 from captioning.optimizer import make_optimizer
+from captioning.parallel_parts import InParts
 from captioning.params import load_params
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
@@ -43,6 +44,13 @@ def use(decoder: CaptionDecoder, inputs: dict[str, np.ndarray]) -> dict[str, np.
     )
     history = decoder.fit(batch, tokens[:, 1:], batch_size=6, epochs=2, shuffle=False, verbose=0)
     results |= {f"history_{name}": np.array(v) for name, v in history.history.items()}
+    parted = InParts(decoder, 5)
+    parted.compile(
+        optimizer=make_optimizer(settings, steps_per_epoch=1),
+        loss=MaskedCrossEntropy(settings.label_smoothing),
+        jit_compile=keras.backend.backend() == "jax",
+    )
+    results["loss_in_parts"] = np.array(parted.train_on_batch(batch, tokens[:, 1:]))
     return results | {f"weight_{w.path}": keras.ops.convert_to_numpy(w) for w in decoder.weights}
 
 

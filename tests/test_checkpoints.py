@@ -67,8 +67,9 @@ def reports_made(folder: Path) -> int:
         {"average_weights": 0.5},
         {"learning_rate": 0.5, "patience": 2, "schedule": "constant", "epochs": 12},
         {"report_every": 3},
+        {"parts": 3, "average_weights": 0.5},
     ],
-    ids=["plain", "averaged weights", "early stopping", "reports between epochs"],
+    ids=["plain", "averaged weights", "early stopping", "reports between epochs", "in parts"],
 )
 def test_a_resumed_run_ends_as_one_that_was_never_cut(tmp_path, changes):
     whole, cut = tmp_path / "whole", tmp_path / "cut"

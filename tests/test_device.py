@@ -17,21 +17,23 @@ import keras, numpy as np
 from captioning.device import use_device
 from captioning.losses import MaskedCrossEntropy
 from captioning.model import CaptionDecoder
+from captioning.parallel_parts import InParts
 
-use_device(1, int(sys.argv[2]) or None)
+use_device(1, int(sys.argv[2]))
 decoder = CaptionDecoder(69, (7, 7, 1280), layers=1)
-decoder.compile(optimizer=keras.optimizers.SGD(0.1), loss=MaskedCrossEntropy(0.1))
+model = InParts(decoder, int(sys.argv[3]))
+model.compile(optimizer=keras.optimizers.SGD(0.1), loss=MaskedCrossEntropy(0.1))
 random = np.random.default_rng(0)
 features = random.random((32, 7, 7, 1280), "float32")
 tokens = random.integers(4, 69, (32, 26)).astype("int32")
 tokens[:, 0] = 2
-decoder.train_on_batch({"features": features, "tokens": tokens}, tokens)
+model.train_on_batch({"features": features, "tokens": tokens}, tokens)
 print(hashlib.sha256(b"".join(w.tobytes() for w in decoder.get_weights())).hexdigest())
 """
 
 
-def weights_after_a_step(cores: int, threads: int) -> str:
-    command = [sys.executable, "-c", STEP, str(cores), str(threads)]
+def weights_after_a_step(cores: int, threads: int, parts: int) -> str:
+    command = [sys.executable, "-c", STEP, str(cores), str(threads), str(parts)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]
 
 
@@ -39,5 +41,6 @@ def weights_after_a_step(cores: int, threads: int) -> str:
     not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,
     reason="needs two cores that a process can be kept to",
 )
-def test_a_fixed_number_of_threads_gives_the_same_weights_on_one_core_and_on_two():
-    assert weights_after_a_step(1, 8) == weights_after_a_step(2, 8)
+@pytest.mark.parametrize(("threads", "parts"), [(8, 1), (1, 2)])
+def test_fixed_threads_and_parts_give_the_same_weights_on_one_core_and_on_two(threads, parts):
+    assert weights_after_a_step(1, threads, parts) == weights_after_a_step(2, threads, parts)

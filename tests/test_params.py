@@ -187,6 +187,13 @@ def test_units_must_be_divisible_by_heads_unless_key_size_is_set(tmp_path):
         load_params(with_values(tmp_path, **values))
 
 
+def test_a_batch_has_no_more_parts_than_images(tmp_path):
+    values = {"train__batch_images": 4, "train__parts": 5}
+    message = r"problem:\n  train: parts \(5\) are more than batch_images \(4\): a part has one"
+    with pytest.raises(InputError, match=message):
+        load_params(with_values(tmp_path, **values))
+
+
 def test_objects_of_a_scene_must_be_in_order(tmp_path):
     values = {"datasets__scenes__min_objects": 5, "datasets__scenes__max_objects": 4}
     message = r"\n  datasets.scenes: min_objects \(5\) is more than max_objects \(4\)$"

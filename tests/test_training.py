@@ -12,7 +12,9 @@ import tensorflow as tf
 
 from captioning.losses import MaskedCrossEntropy, TokenAccuracy, TokenCrossEntropy
 from captioning.model.build import build_decoder
+from captioning.model.output import TokenLogits
 from captioning.optimizer import make_optimizer
+from captioning.parallel_parts import InParts
 from captioning.params import load_params
 from captioning.reports import Validation
 from captioning.text import BANNED, START
@@ -56,6 +58,7 @@ def run_fit(tmp_path: Path, validation: Validation | None = None, **changes):
     )
     decoder = make_decoder()
     validation = validation or Validation(make_batches(), make_batches())
+    tmp_path.mkdir(exist_ok=True)
     curves = tmp_path / "training.csv"
     result = fit(decoder, settings, make_batches().repeat(), validation, 2, curves, None, False)
     return decoder, result, pd.read_csv(curves)
@@ -112,6 +115,43 @@ def test_fit_learns_and_writes_the_curves(tmp_path):
         "learning_rate",
     ]
     assert curves["step"].tolist() == [2 * n for n in range(1, 31)]
+
+
+# 8 images a batch: parts of equal sizes, of unequal ones, of a single image.
+@pytest.mark.parametrize("parts", [2, 3, 8])
+def test_a_batch_in_parts_teaches_the_same_as_whole(tmp_path, parts):
+    whole, split = (
+        run_fit(tmp_path / str(n), parts=n, epochs=5, label_smoothing=0.1) for n in (1, parts)
+    )
+    for one, other in zip(whole[0].get_weights(), split[0].get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(whole[2], split[2], rtol=1e-4)
+
+
+def test_parts_weigh_as_many_targets_as_they_have():
+    decoder = make_decoder()
+    features, captions = next(iter(make_batches(batch=4)))
+    targets = captions.numpy()
+    targets[:2, 1:] = 0  # The first part's captions have one target, the others have three.
+    loss = MaskedCrossEntropy(0.1)
+    model = InParts(decoder, 2)
+    model.compile(loss=loss)
+    wanted = float(loss(targets, decoder(features)))
+    found = float(model.compute_loss(y=targets, y_pred=model(features, training=True)))
+    assert found == pytest.approx(wanted, rel=1e-6)
+
+
+def test_the_output_kernel_gets_the_gradient_of_a_plain_product():
+    random = np.random.default_rng(0)
+    x, kernel, towards = (random.normal(size=s).astype("float32") for s in ((6, 4), (9, 4), (6, 9)))
+    layer = TokenLogits(9, tied=True)
+    layer.build((None, None, 4))
+    variables = tf.Variable(x[None]), tf.Variable(kernel)
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(layer(*variables) * towards)
+    found = tape.gradient(total, variables)
+    np.testing.assert_allclose(found[0][0], towards @ kernel, rtol=1e-5)
+    np.testing.assert_allclose(found[1], towards.T @ x, rtol=1e-5)
 
 
 def test_the_same_seed_gives_the_same_weights(tmp_path):

@@ -93,9 +93,19 @@ class TrainParams(Section):
     average_weights: Share | None
     precision: Literal["float32", "bfloat16"]
     threads: Annotated[int, Field(ge=1, le=1024)] | None
+    parts: Annotated[int, Field(ge=1, le=1024)]
     seed: Seed
     sample_images: Annotated[int, Field(ge=0, le=64)]
     self_critical: SelfCriticalParams
+
+    @model_validator(mode="after")
+    def _batch_divisible(self) -> TrainParams:
+        if self.parts > self.batch_images:
+            raise ValueError(
+                f"parts ({self.parts}) are more than batch_images ({self.batch_images}): "
+                "a part has one image at least"
+            )
+        return self
 
 
 class EvaluateParams(Section):

@@ -12,7 +12,6 @@ import tensorflow as tf
 
 from captioning.files import atomic_path
 from captioning.losses import TokenAccuracy, TokenCrossEntropy
-from captioning.model import CaptionDecoder
 
 _DIGITS = 8
 
@@ -59,14 +58,14 @@ class Validation(keras.callbacks.Callback):
 
 
 class _Judge(keras.Model):
-    """The decoder with metrics of its own."""
+    """The model with metrics of its own."""
 
-    def __init__(self, decoder: CaptionDecoder) -> None:
+    def __init__(self, model: keras.Model) -> None:
         super().__init__(name="judge")
-        self.decoder = decoder
+        self.judged = model
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        return self.decoder(inputs, training=False)
+        return self.judged(inputs, training=False)
 
     def compute_loss(self, *_: Any, **__: Any) -> Any:
         return 0.0

@@ -15,6 +15,7 @@ from captioning.checkpoints import Checkpoint, Recorder
 from captioning.losses import MaskedCrossEntropy
 from captioning.model import CaptionDecoder
 from captioning.optimizer import make_optimizer
+from captioning.parallel_parts import InParts
 from captioning.params import TrainParams
 from captioning.reports import CurveWriter, Validation
 from captioning.samples import SampleCaptions
@@ -54,6 +55,19 @@ class Reports:
     patience: int | None
 
 
+def compiled(
+    decoder: CaptionDecoder, params: TrainParams, steps_per_epoch: int, jit_compile: bool
+) -> keras.Model:
+    """What is fitted: the decoder, or a model that trains it in `params.parts` parts of a batch."""
+    model = decoder if params.parts == 1 else InParts(decoder, params.parts)
+    model.compile(
+        optimizer=make_optimizer(params, steps_per_epoch),
+        loss=MaskedCrossEntropy(params.label_smoothing),
+        jit_compile=jit_compile,
+    )
+    return model
+
+
 def fit(
     decoder: CaptionDecoder,
     params: TrainParams,
@@ -79,11 +93,7 @@ def fit(
         checkpoint: where the state of the run is kept, and from where it goes on.
     """
     steps = params.report_every or steps_per_epoch
-    decoder.compile(
-        optimizer=make_optimizer(params, steps_per_epoch),
-        loss=MaskedCrossEntropy(params.label_smoothing),
-        jit_compile=jit_compile,
-    )
+    model = compiled(decoder, params, steps_per_epoch, jit_compile)
     averaging = (
         [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)]
         if params.average_weights is not None
@@ -100,7 +110,7 @@ def fit(
     # In this order: the averaged weights are in place before the others look at the model.
     measures = [*averaging, validation]
     writer = CurveWriter(curves, COLUMNS, steps, steps_per_epoch)
-    return run(decoder, train, reports, measures, writer, [samples, validation], checkpoint)
+    return run(model, train, reports, measures, writer, [samples, validation], checkpoint)
 
 
 def run(

@@ -48,8 +48,7 @@ class TokenLogits(keras.layers.Layer):
         kernel = kernel if self.tied else self.kernel
         length, units = ops.shape(x)[1], x.shape[-1]
         flat = ops.reshape(x, (-1, units))
-        logits = ops.matmul(flat, ops.transpose(ops.cast(kernel, x.dtype)))
-        logits = ops.cast(logits, "float32") + self.bias
+        logits = ops.cast(_product(flat, ops.cast(kernel, x.dtype)), "float32") + self.bias
         return ops.reshape(logits, (-1, length, self.vocabulary_size))
 
     def get_config(self) -> dict[str, Any]:
@@ -59,3 +58,18 @@ class TokenLogits(keras.layers.Layer):
             "vocabulary_size": self.vocabulary_size,
             "tied": self.tied,
         }
+
+
+@ops.custom_gradient
+def _product(x: Any, kernel: Any) -> tuple[Any, Any]:
+    """`[N, D]` times the transpose of `[V, D]`: `[N, V]`.
+
+    Differentiated by itself, the product gives the kernel's gradient transposed, `[D, V]`, which
+    costs a pass over the largest of all weights to turn.
+    """
+
+    def gradient(*arguments: Any, upstream: Any = None) -> tuple[Any, Any]:
+        towards = arguments[0] if upstream is None else upstream
+        return ops.matmul(towards, kernel), ops.matmul(ops.transpose(towards), x)
+
+    return ops.matmul(x, ops.transpose(kernel)), gradient
