@@ -81,7 +81,7 @@ class BenchData:
 
     def write_share(self) -> None:
         """Write the first train and validation images' records as folders of their own."""
-        from captioning.batches import joined
+        from captioning.examples import joined
         from captioning.record_folder import write_index, write_shards
 
         features, tokens = self.features(), self.tokens()
@@ -124,7 +124,7 @@ class ShareWriter(Work):
 
 def examples(data: BenchData, split: str, count: int) -> list[tuple[NDArray[Any], list[list[int]]]]:
     """The first images of a split: features `[height, width, C]` as stored, captions' ids."""
-    from captioning.batches import joined
+    from captioning.examples import joined
 
     records = joined(data.features(), data.tokens(), split)
     return [

@@ -17,9 +17,10 @@ from benchmarks.alternate import Work
 from benchmarks.data import BenchData, examples
 from benchmarks.training import decoder_size
 from captioning.batch_decoding import decode_all
-from captioning.batches import feature_shape, training_batches
+from captioning.batches import training_batches
 from captioning.decoding import make_decoder
 from captioning.device import use_device
+from captioning.examples import feature_shape
 from captioning.model import CaptionDecoder
 from captioning.model.build import dtype_policy
 from captioning.text import PAD

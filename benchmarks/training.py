@@ -21,8 +21,9 @@ from benchmarks.alternate import Work
 from benchmarks.counting import DecoderSize
 from benchmarks.data import BenchData, examples
 from benchmarks.tutorial_input import load_cache, write_cache
-from captioning.batches import feature_shape, training_batches
+from captioning.batches import training_batches
 from captioning.device import use_device
+from captioning.examples import feature_shape
 from captioning.losses import token_cross_entropy
 from captioning.model import CaptionDecoder
 from captioning.model.build import build_decoder, dtype_policy

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.tutorial import BATCH_CAPTIONS
-from captioning.batches import joined
+from captioning.examples import joined
 from captioning.record_folder import RecordFolder
 
 _SHARDS, _SHUFFLE, _CYCLE = 10, 1000, 2

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from captioning.batches import evaluation_batches, joined, training_batches
+from captioning.batches import evaluation_batches, training_batches
 from captioning.errors import InputError
+from captioning.examples import joined
 from captioning.features import feature_spec
 from captioning.record_folder import RecordFolder, write_index, write_shards
 from captioning.records import Field, RecordSpec

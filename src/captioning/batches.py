@@ -10,43 +10,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
+from captioning.examples import join, map_in_order, paired, parsed
 from captioning.record_folder import RecordFolder
-from captioning.text import START, Vocabulary
+from captioning.text import START
 
 # Images in memory while shuffling: 2,048 half-precision maps of 7x7x1280 take 250 MB.
 SHUFFLE_BUFFER = 2048
+# Images whose tokens are parsed and packed at once.
+_CHUNK = 64
 # Lengths, in tokens of all captions of an image, at which a new bucket begins.
 _BUCKETS = list(range(8, 257, 8))
-
-
-def joined(features: RecordFolder, tokens: RecordFolder, split: str) -> tf.data.Dataset:
-    """Image by image: `image_id`, `features` `[height, width, C]`, `tokens` ragged int32
-    `[N, None]`.
-
-    Shard k of both holds the same images in the same order; the ids are compared as they come.
-
-    Raises:
-        tf.errors.InvalidArgumentError: while reading, where the ids of a record differ.
-    """
-    return _paired(features, tokens, split).map(
-        lambda one, other: _join(features.spec.parse(one), tokens.spec.parse(other)),
-        num_parallel_calls=tf.data.AUTOTUNE,
-        deterministic=True,
-    )
-
-
-def _paired(features: RecordFolder, tokens: RecordFolder, split: str) -> tf.data.Dataset:
-    """Image by image the records of its features and of its tokens, not parsed yet."""
-    shards = [
-        tf.data.Dataset.zip(features.serialized(split, shard), tokens.serialized(split, shard))
-        for shard in range(features.shards(split))
-    ]
-    choice = tf.data.Dataset.range(len(shards)).repeat()
-    return tf.data.Dataset.choose_from_datasets(shards, choice, stop_on_empty_dataset=False)
 
 
 def training_batches(
@@ -70,36 +45,44 @@ def training_batches(
         Pairs of inputs (`features` `[B, height, width, C]`, `tokens` int32 `[B, T]`) and targets
         int32 `[B, T]`, the tokens one place on; both padded with 0.
     """
-    pairs = _paired(features, tokens, split)
+    pairs = paired(features, tokens, split)
     pairs = pairs.shuffle(SHUFFLE_BUFFER, seed, reshuffle_each_iteration=True).repeat()
     draws = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
 
-    def packed(pair: tuple[tf.Tensor, tf.Tensor], draw: tf.Tensor) -> Any:
-        # The feature map, nearly all there is to read, is parsed a batch at a time.
-        example = {"features": pair[0], **tokens.spec.parse(pair[1])}
+    def packed(records: tuple[tf.Tensor, tf.Tensor], seeds: tf.Tensor) -> dict[str, tf.Tensor]:
+        # Feature maps, nearly all there is to read, are parsed last.
+        example = tokens.spec.parse(records[1])
+        captions = example["tokens"]
         if captions_per_image is not None:
-            example = _draw(example, captions_per_image, draw)
-        return (example["image_id"], *_pack(example))
+            captions = _draw(captions, captions_per_image, seeds)
+        inputs, targets, lengths = _pack(captions)
+        return {
+            "image_id": example["image_id"],
+            "features": records[0],
+            "inputs": inputs,
+            "targets": targets,
+            "length": lengths,
+        }
 
-    # One map and not several: each costs an image some 30 microseconds.
-    sequences = tf.data.Dataset.zip(pairs, draws).map(
-        packed, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-    )
-    batches = sequences.bucket_by_sequence_length(
-        lambda _, inputs, __: tf.shape(inputs["tokens"])[0],
-        bucket_boundaries=_BUCKETS,
-        bucket_batch_sizes=[batch_images] * (len(_BUCKETS) + 1),
-        padded_shapes=([], {"features": [], "tokens": [None]}, [None]),
+    chunks = tf.data.Dataset.zip(pairs.batch(_CHUNK), draws.batch(_CHUNK))
+    batches = (
+        map_in_order(chunks, packed)
+        .unbatch()
+        .bucket_by_sequence_length(
+            lambda example: example["length"],
+            bucket_boundaries=_BUCKETS,
+            bucket_batch_sizes=[batch_images] * (len(_BUCKETS) + 1),
+        )
     )
 
-    def parsed(ids: tf.Tensor, inputs: dict[str, tf.Tensor], targets: tf.Tensor) -> Any:
-        records = {"image_id": ids, "tokens": inputs["tokens"]}
-        whole = _join(features.spec.parse(inputs["features"]), records)
-        return {"features": whole["features"], "tokens": whole["tokens"]}, targets
+    def finished(batch: dict[str, tf.Tensor]) -> Any:
+        # Wider than needed: a chunk's images were padded to its longest.
+        longest = tf.reduce_max(batch["length"])
+        example = join(features.spec.parse(batch["features"]), batch)
+        inputs = {"features": example["features"], "tokens": batch["inputs"][:, :longest]}
+        return inputs, batch["targets"][:, :longest]
 
-    return batches.map(parsed, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(
-        tf.data.AUTOTUNE
-    )
+    return map_in_order(batches, finished).prefetch(tf.data.AUTOTUNE)
 
 
 def evaluation_batches(
@@ -112,9 +95,13 @@ def evaluation_batches(
     """Every image of a split (or its first `images`) once and in order, as `training_batches`."""
     count = features.count(split)
     count = count if images is None else min(images, count)
-    dataset = joined(features, tokens, split).take(count)
-    packed = dataset.map(_pack, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    batches = packed.padded_batch(batch_images, _padded_shapes(features))
+    records = paired(features, tokens, split).take(count).batch(batch_images)
+
+    def packed(example: dict[str, tf.Tensor]) -> Any:
+        inputs, targets, _ = _pack(example["tokens"])
+        return {"features": example["features"], "tokens": inputs}, targets
+
+    batches = map_in_order(parsed(features, tokens, records), packed)
     return _of_known_number(batches, count, batch_images)
 
 
@@ -136,15 +123,13 @@ def reference_batches(
     Returns:
         Pairs of feature maps `[B, height, width, C]` and captions int32 `[B, N, T]`, padded with 0.
     """
-    dataset = joined(features, tokens, split)
+    records = paired(features, tokens, split)
     if seed is not None:
-        dataset = dataset.shuffle(SHUFFLE_BUFFER, seed, reshuffle_each_iteration=True).repeat()
-    pairs = dataset.map(
+        records = records.shuffle(SHUFFLE_BUFFER, seed, reshuffle_each_iteration=True).repeat()
+    batches = map_in_order(
+        parsed(features, tokens, records.batch(batch_images)),
         lambda example: (example["features"], example["tokens"].to_tensor()),
-        num_parallel_calls=tf.data.AUTOTUNE,
-        deterministic=True,
     )
-    batches = pairs.padded_batch(batch_images, (feature_shape(features), (None, None)))
     if seed is None:
         return _of_known_number(batches, features.count(split), batch_images)
     return batches.prefetch(tf.data.AUTOTUNE)
@@ -157,63 +142,44 @@ def _of_known_number(batches: tf.data.Dataset, images: int, batch_images: int) -
     return known.prefetch(tf.data.AUTOTUNE)
 
 
-def feature_shape(features: RecordFolder) -> tuple[int, int, int]:
-    """`(height, width, C)` of the feature maps in a folder."""
-    height, width, channels = features.spec.shape("features")
-    assert height is not None and width is not None and channels is not None
-    return height, width, channels
+def _draw(captions: tf.RaggedTensor, number: int, seeds: tf.Tensor) -> tf.RaggedTensor:
+    """Keep some captions of each image, `[B, N, None]`, drawn without replacement.
 
+    Args:
+        captions: ragged `[B, N, None]`.
+        number: of captions kept, where there are as many.
+        seeds: int64 `[B, 2]`.
+    """
 
-def _padded_shapes(features: RecordFolder) -> tuple[Any, Any]:
-    sequence = tf.TensorShape([None])
-    return {
-        "features": tf.TensorShape(feature_shape(features)),
-        "tokens": sequence,
-    }, sequence
+    def drawn(image: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        count, seed = image
+        return tf.random.experimental.stateless_shuffle(tf.range(count), seed)[:number]
 
-
-def _join(features: dict[str, tf.Tensor], tokens: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """One example of two records of the same image, or of a batch of them."""
-    same = tf.debugging.assert_equal(
-        features["image_id"],
-        tokens["image_id"],
-        message="features and tokens list different images at the same place: "
-        "re-run `dvc repro --force features tokens`",
+    kept = tf.map_fn(
+        drawn,
+        (captions.row_lengths(), seeds),
+        fn_output_signature=tf.RaggedTensorSpec([None], tf.int64, ragged_rank=0),
     )
-    with tf.control_dependencies([same]):
-        image_id = tf.identity(features["image_id"])
-        maps = tf.identity(features["features"])
-    return {
-        "image_id": image_id,
-        "features": maps,
-        "tokens": tokens["tokens"],
-    }
+    return tf.gather(captions, kept, batch_dims=1)
 
 
-def _draw(example: dict[str, tf.Tensor], captions: int, seed: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Keep some captions of an image, drawn without replacement."""
-    count = example["tokens"].nrows()
-    order = tf.random.experimental.stateless_shuffle(tf.range(count), seed)
-    return {**example, "tokens": tf.gather(example["tokens"], order[:captions])}
+def _pack(captions: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Each image's captions one after the other, without what stands between them.
 
+    Args:
+        captions: ragged int32 `[B, N, None]`.
 
-def _pack(example: dict[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-    """Captions one after the other: inputs without each one's last token, targets without its
-    first."""
-    tokens = example["tokens"].flat_values
+    Returns:
+        Inputs int32 `[B, T]`, without each caption's last token; targets int32 `[B, T]`, without
+        its first; and how long each image's are, int32 `[B]`. Padded with 0.
+    """
+    tokens = captions.flat_values
     # A caption's first token is [START], and no other one is.
     following = tf.concat([tokens[1:], [START]], axis=0)
-    inputs = {"features": example["features"], "tokens": tokens[following != START]}
-    return inputs, tokens[tokens != START]
+    lengths = captions.merge_dims(1, 2).row_lengths() - captions.row_lengths()
 
+    def rows(kept: tf.Tensor) -> tf.Tensor:
+        left = tf.boolean_mask(tokens, kept)
+        return tf.RaggedTensor.from_row_lengths(left, lengths, validate=False).to_tensor()
 
-def first_examples(
-    features: RecordFolder, tokens: RecordFolder, vocabulary: Vocabulary, split: str, count: int
-) -> tuple[list[str], NDArray[Any], list[list[str]]]:
-    """The first images of a split: ids, feature maps `[B, height, width, C]`, captions as text."""
-    examples = list(joined(features, tokens, split).take(count))
-    ids = [example["image_id"].numpy().decode() for example in examples]
-    height, width, channels = feature_shape(features)
-    maps = np.array([e["features"].numpy() for e in examples]).reshape(-1, height, width, channels)
-    captions = [[vocabulary.decode(row) for row in e["tokens"].to_list()] for e in examples]
-    return ids, maps, captions
+    return rows(following != START), rows(tokens != START), tf.cast(lengths, tf.int32)

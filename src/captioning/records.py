@@ -76,8 +76,7 @@ class RecordSpec:
     def parse(self, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         """The tensors of one record (scalar string): dense ones, and ragged ones `[N, None]`.
 
-        Where no field is ragged, also of several records `[B]` at once, which costs less: `B` then
-        is the first axis of all.
+        Several records `[B]` at once cost far less each; `B` then is the first axis of all.
         """
         parsed = tf.io.parse_example(serialized, self._features())
         result = {}
@@ -86,16 +85,19 @@ class RecordSpec:
             if field.dtype == "string":
                 result[field.name] = value
             elif field.ragged:
-                values = tf.cast(value, tf.int32)
                 lengths = parsed[f"{field.name}_lengths"]
+                several = isinstance(lengths, tf.RaggedTensor)
+                values, counts = (value.values, lengths.values) if several else (value, lengths)
                 # The writer counted the lengths; a record's checksum vouches for the rest.
-                result[field.name] = tf.RaggedTensor.from_row_lengths(
-                    values, lengths, validate=False
+                rows = tf.RaggedTensor.from_row_lengths(
+                    tf.cast(values, tf.int32), counts, validate=False
                 )
+                result[field.name] = lengths.with_values(rows) if several else rows
             else:
                 decoded = tf.io.decode_raw(value, _DTYPES[field.dtype], little_endian=True)
-                several = [-1] * len(serialized.shape)
-                result[field.name] = tf.reshape(decoded, (*several, *field.shape))
+                result[field.name] = tf.reshape(
+                    decoded, (*([-1] * len(serialized.shape)), *field.shape)
+                )
         return result
 
     def to_json(self) -> list[dict[str, Any]]:
@@ -111,8 +113,8 @@ class RecordSpec:
         features: dict[str, Any] = {}
         for field in self.fields:
             if field.ragged:
-                features[field.name] = tf.io.RaggedFeature(tf.int64)
-                features[f"{field.name}_lengths"] = tf.io.RaggedFeature(tf.int64)
+                for name in (field.name, f"{field.name}_lengths"):
+                    features[name] = tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64)
             else:
                 features[field.name] = tf.io.FixedLenFeature([], tf.string)
         return features

@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 
 from captioning.batches import (
     evaluation_batches,
-    feature_shape,
-    first_examples,
     reference_batches,
     training_batches,
 )
 from captioning.errors import InputError
+from captioning.examples import feature_shape, first_examples
 from captioning.model import CaptionDecoder
 from captioning.params import TrainParams
 from captioning.record_folder import RecordFolder
