@@ -29,7 +29,7 @@ seeds: $(STAMP) ## train three seeds as the experiments seed-1, seed-2, seed-3
 	$(BIN)/dvc exp run --run-all
 
 test: $(STAMP) ## run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20
 
 chaos: $(STAMP) ## kill stages 60 times and prove that the results stay the same
 	$(BIN)/python tests/chaos.py

@@ -89,7 +89,9 @@ def alternate(sides: Mapping[str, Factory], runs: int) -> dict[str, Measured]:
             process = context.Process(target=_serve, args=(theirs, factory, dict(arguments)))
             process.start()
             processes.append(process)
-            _answer(pipes[name], name)
+        # All prepare at the same time, which nobody measures.
+        for name, pipe in pipes.items():
+            _answer(pipe, name)
         for _ in range(runs):
             for name, pipe in pipes.items():
                 pipe.send("run")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from raw_table import write_scenes
 
 from captioning.errors import InputError
-from captioning.features import extract, write_features
+from captioning.features import batch_images, extract, feature_records, write_features
 from captioning.images import load_pixels
 from captioning.raw import read_raw
 from captioning.record_folder import RecordFolder
@@ -62,7 +63,28 @@ def test_batches_are_of_one_size_whatever_the_number_of_images():
     extractor = MeanColour()
     images = np.random.default_rng(0).integers(0, 256, (40, SIZE, SIZE, 3), dtype=np.uint8)
     assert extract(extractor, images).shape == (40, 1, 1, 3)
-    assert set(extractor.batches) == {32}
+    assert set(extractor.batches) == {batch_images()}
+
+
+class Uneven(MeanColour):
+    """Takes longer for some batches than for others."""
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        time.sleep(0.02 * (len(self.batches) % 3))
+        return super().__call__(images)
+
+
+def test_threads_that_overtake_each_other_change_no_byte(raw, tmp_path):
+    write_features(raw, tmp_path / "features", MeanColour(), "float16")
+    rows = list(read_raw(raw, "train"))
+    folder = RecordFolder.open(tmp_path / "features")
+    written = [record for k in range(3) for record in folder.dataset("train", k)]
+    whole = {r["image_id"].numpy().decode(): r["features"].numpy() for r in written}
+    records = list(feature_records(iter(rows), Uneven(), threads=5))
+    assert [record["image_id"] for record in records] == [row["image_id"] for row in rows]
+    for record in records:
+        wanted = whole[record["image_id"]]
+        np.testing.assert_array_equal(record["features"].astype("float16"), wanted)
 
 
 def test_a_feature_too_large_for_half_precision_names_the_image(raw, tmp_path):
@@ -105,6 +127,12 @@ class Dying(MeanColour):
         return super().__call__(images)
 
 
+@pytest.fixture
+def one_batch_a_shard(monkeypatch) -> None:
+    monkeypatch.setattr("captioning.features.batch_images", lambda: 32)
+
+
+@pytest.mark.usefixtures("one_batch_a_shard")
 def test_whole_shards_are_kept_and_not_extracted_again(raw, tmp_path):
     wanted = write_features(raw, tmp_path / "wanted", MeanColour(), "float16")
     scratch, folder = tmp_path / "scratch", tmp_path / "features"
@@ -119,6 +147,7 @@ def test_whole_shards_are_kept_and_not_extracted_again(raw, tmp_path):
         assert (folder / path.name).read_bytes() == path.read_bytes()
 
 
+@pytest.mark.usefixtures("one_batch_a_shard")
 def test_a_kept_shard_that_was_altered_is_written_again(raw, tmp_path):
     scratch, folder = tmp_path / "scratch", tmp_path / "features"
     folder.mkdir()

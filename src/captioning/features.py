@@ -1,4 +1,4 @@
-"""From the raw table's images to sharded feature records, one batch in memory at a time.
+"""From the raw table's images to sharded feature records, a few batches in memory at a time.
 
 Legend: `B` images, `C` feature channels.
 """
@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -24,8 +26,11 @@ from captioning.record_folder import write_index, write_shards
 from captioning.records import Field, RecordSpec
 from captioning.shards import SPLITS, shard_paths
 
-# Always this many: kernels may sum in another order for another batch size.
-_BATCH = 32
+# Always as many at once: kernels may sum in another order for another number. So few that what the
+# layers of a network hand on stays in a core's cache.
+_CPU_BATCH, _GPU_BATCH = 4, 32
+# Batches that may wait for each thread.
+_AHEAD = 2
 
 
 def feature_spec(shape: tuple[int, int, int], dtype: str) -> RecordSpec:
@@ -87,12 +92,17 @@ def write_features(
     }
 
 
+def batch_images() -> int:
+    """Images that a backbone is given at once."""
+    return _GPU_BATCH if tf.config.list_physical_devices("GPU") else _CPU_BATCH
+
+
 def extract(extractor: Extractor, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Feature maps float32 `[B, height, width, C]` of RGB images uint8 `[B, size, size, 3]`."""
-    maps = []
-    for start in range(0, len(images), _BATCH):
-        batch = images[start : start + _BATCH]
-        padded = np.pad(batch, ((0, _BATCH - len(batch)), (0, 0), (0, 0), (0, 0)))
+    maps, number = [], batch_images()
+    for start in range(0, len(images), number):
+        batch = images[start : start + number]
+        padded = np.pad(batch, ((0, number - len(batch)), (0, 0), (0, 0), (0, 0)))
         maps.append(extractor(padded)[: len(batch)])
     return np.concatenate(maps)
 
@@ -105,25 +115,28 @@ def feature_records(
 ) -> Iterator[dict[str, Any]]:
     """Records `image_id`, `features` of rows `image_id`, `image` of the raw table, in order.
 
-    Images are decoded one batch ahead of the network, by `threads` threads; None means one a core.
+    Each of `threads` threads decodes a batch and extracts it; None means one thread a core.
     """
-    size = extractor.image_size
+    size, workers = extractor.image_size, threads or os.cpu_count() or 1
 
-    def load(row: Mapping[str, Any]) -> Any:
-        return load_pixels(row["image"], size, row["image_id"])
+    def work(batch: list[Mapping[str, Any]]) -> NDArray[np.float32]:
+        pixels = [load_pixels(row["image"], size, row["image_id"]) for row in batch]
+        return extract(extractor, np.stack(pixels))
 
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(workers) as pool:
+        pending: deque[tuple[list[str], Future[NDArray[np.float32]]]] = deque()
 
-        def next_batch() -> tuple[list[str], list[Any]]:
-            batch = list(islice(rows, _BATCH))
-            return [row["image_id"] for row in batch], [pool.submit(load, row) for row in batch]
-
-        ids, pending = next_batch()
-        while ids:
-            following = next_batch()
-            features = extract(extractor, np.stack([future.result() for future in pending]))
-            for image_id, feature_map in zip(ids, features, strict=True):
+        def finished() -> Iterator[dict[str, Any]]:
+            ids, future = pending.popleft()
+            for image_id, feature_map in zip(ids, future.result(), strict=True):
                 yield {"image_id": image_id, "features": feature_map}
             if progress is not None:
                 progress.update(len(ids))
-            ids, pending = following
+
+        number = batch_images()
+        while batch := list(islice(rows, number)):
+            pending.append(([row["image_id"] for row in batch], pool.submit(work, batch)))
+            if len(pending) > _AHEAD * workers:
+                yield from finished()
+        while pending:
+            yield from finished()
