@@ -44,7 +44,7 @@ def use(decoder: CaptionDecoder, inputs: dict[str, np.ndarray]) -> dict[str, np.
     )
     history = decoder.fit(batch, tokens[:, 1:], batch_size=6, epochs=2, shuffle=False, verbose=0)
     results |= {f"history_{name}": np.array(v) for name, v in history.history.items()}
-    parted = InParts(decoder, 5)
+    parted = InParts(decoder, 2)
     parted.compile(
         optimizer=make_optimizer(settings, steps_per_epoch=1),
         loss=MaskedCrossEntropy(settings.label_smoothing),

@@ -67,7 +67,7 @@ def reports_made(folder: Path) -> int:
         {"average_weights": 0.5},
         {"learning_rate": 0.5, "patience": 2, "schedule": "constant", "epochs": 12},
         {"report_every": 3},
-        {"parts": 3, "average_weights": 0.5},
+        {"parts": 2, "average_weights": 0.5, "epochs": 4},
     ],
     ids=["plain", "averaged weights", "early stopping", "reports between epochs", "in parts"],
 )
