@@ -63,7 +63,7 @@ def test_batches_are_of_one_size_whatever_the_number_of_images():
     extractor = MeanColour()
     images = np.random.default_rng(0).integers(0, 256, (40, SIZE, SIZE, 3), dtype=np.uint8)
     assert extract(extractor, images).shape == (40, 1, 1, 3)
-    assert set(extractor.batches) == {batch_images()}
+    assert set(extractor.batches) == {batch_images(SIZE)}
 
 
 class Uneven(MeanColour):
@@ -74,8 +74,9 @@ class Uneven(MeanColour):
         return super().__call__(images)
 
 
-def test_threads_that_overtake_each_other_change_no_byte(raw, tmp_path):
+def test_threads_that_overtake_each_other_change_no_byte(raw, tmp_path, monkeypatch):
     write_features(raw, tmp_path / "features", MeanColour(), "float16")
+    monkeypatch.setattr("captioning.features.batch_images", lambda size: 4)
     rows = list(read_raw(raw, "train"))
     folder = RecordFolder.open(tmp_path / "features")
     written = [record for k in range(3) for record in folder.dataset("train", k)]
@@ -127,12 +128,6 @@ class Dying(MeanColour):
         return super().__call__(images)
 
 
-@pytest.fixture
-def one_batch_a_shard(monkeypatch) -> None:
-    monkeypatch.setattr("captioning.features.batch_images", lambda: 32)
-
-
-@pytest.mark.usefixtures("one_batch_a_shard")
 def test_whole_shards_are_kept_and_not_extracted_again(raw, tmp_path):
     wanted = write_features(raw, tmp_path / "wanted", MeanColour(), "float16")
     scratch, folder = tmp_path / "scratch", tmp_path / "features"
@@ -147,7 +142,6 @@ def test_whole_shards_are_kept_and_not_extracted_again(raw, tmp_path):
         assert (folder / path.name).read_bytes() == path.read_bytes()
 
 
-@pytest.mark.usefixtures("one_batch_a_shard")
 def test_a_kept_shard_that_was_altered_is_written_again(raw, tmp_path):
     scratch, folder = tmp_path / "scratch", tmp_path / "features"
     folder.mkdir()

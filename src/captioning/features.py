@@ -26,9 +26,8 @@ from captioning.record_folder import write_index, write_shards
 from captioning.records import Field, RecordSpec
 from captioning.shards import SPLITS, shard_paths
 
-# Always as many at once: kernels may sum in another order for another number. So few that what the
-# layers of a network hand on stays in a core's cache.
-_CPU_BATCH, _GPU_BATCH = 4, 32
+# On a CPU a batch has so few pixels that what a network's layers hand on stays in a core's cache.
+_BATCH, _CPU_PIXELS = 32, 4 * 224 * 224
 # Batches that may wait for each thread.
 _AHEAD = 2
 
@@ -92,14 +91,19 @@ def write_features(
     }
 
 
-def batch_images() -> int:
-    """Images that a backbone is given at once."""
-    return _GPU_BATCH if tf.config.list_physical_devices("GPU") else _CPU_BATCH
+def batch_images(image_size: int) -> int:
+    """Images of `image_size` pixels that a backbone is given at once.
+
+    Always as many: kernels may sum in another order for another number.
+    """
+    if tf.config.list_physical_devices("GPU"):
+        return _BATCH
+    return min(max(_CPU_PIXELS // image_size**2, 1), _BATCH)
 
 
 def extract(extractor: Extractor, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Feature maps float32 `[B, height, width, C]` of RGB images uint8 `[B, size, size, 3]`."""
-    maps, number = [], batch_images()
+    maps, number = [], batch_images(extractor.image_size)
     for start in range(0, len(images), number):
         batch = images[start : start + number]
         padded = np.pad(batch, ((0, number - len(batch)), (0, 0), (0, 0), (0, 0)))
@@ -133,7 +137,7 @@ def feature_records(
             if progress is not None:
                 progress.update(len(ids))
 
-        number = batch_images()
+        number = batch_images(size)
         while batch := list(islice(rows, number)):
             pending.append(([row["image_id"] for row in batch], pool.submit(work, batch)))
             if len(pending) > _AHEAD * workers:
