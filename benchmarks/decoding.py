@@ -6,7 +6,6 @@ that captions end where captions end; in float32 they must say the same.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 from benchmarks import tutorial
 from benchmarks.alternate import Work
 from benchmarks.data import BenchData, examples
-from benchmarks.training import decoder_size
+from benchmarks.training import a_part_a_core, decoder_size
 from captioning.batch_decoding import decode_all
 from captioning.batches import training_batches
 from captioning.decoding import make_decoder
@@ -64,8 +63,7 @@ class Train(Work):
 
     def __init__(self, data: BenchData, steps: int) -> None:
         self.data, self.steps = data, steps
-        parts = min(os.cpu_count() or 1, _IMAGES)
-        changes = {"epochs": 1, "warmup_epochs": _WARM_UP_EPOCHS, "threads": 1, "parts": parts}
+        changes = {"epochs": 1, "warmup_epochs": _WARM_UP_EPOCHS, **a_part_a_core(_IMAGES)}
         self.settings = data.params.train.model_copy(update=changes)
         use_device(self.settings.seed, self.settings.threads)
 

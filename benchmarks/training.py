@@ -64,6 +64,11 @@ def decoder_size(decoder: CaptionDecoder) -> DecoderSize:
     )
 
 
+def a_part_a_core(images: int) -> dict[str, int]:
+    """Settings of `train` that are the fastest on a CPU, for batches of so many images."""
+    return {"threads": 1, "parts": min(os.cpu_count() or 1, images)}
+
+
 class _Training(Work):
     """Steps of `fit`'s compiled train function, with the losses measured between epochs."""
 
@@ -164,8 +169,7 @@ class OurTraining(_Training):
         captions = [len(ids) for _, ids in examples(data, "train", data.train_images)]
         self.per_image = sum(captions) / len(captions)
         self.images = max(round(tutorial.BATCH_CAPTIONS / self.per_image), 1)
-        parts = min(os.cpu_count() or 1, self.images)
-        changes = {"precision": precision, "epochs": epochs, "parts": parts}
+        changes = {"precision": precision, "epochs": epochs, **a_part_a_core(self.images)}
         settings = params.train.model_copy(update=changes)
         features, tokens = data.features(share=True), data.tokens(share=True)
         shape = feature_shape(features)
