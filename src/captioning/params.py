@@ -99,7 +99,7 @@ class TrainParams(Section):
     self_critical: SelfCriticalParams
 
     @model_validator(mode="after")
-    def _batch_divisible(self) -> TrainParams:
+    def _parts_have_images(self) -> TrainParams:
         if self.parts > self.batch_images:
             raise ValueError(
                 f"parts ({self.parts}) are more than batch_images ({self.batch_images}): "
