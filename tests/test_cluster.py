@@ -186,6 +186,7 @@ def test_what_a_task_asks_for_is_read_from_the_environment(monkeypatch):
         ("CAPTIONING_TASK_CPUS", "many"),
         ("CAPTIONING_TASK_GPUS", "1.5"),
         ("CAPTIONING_TASK_GPUS", "-1"),
+        ("CAPTIONING_TASK_GPUS", "nan"),
     ],
 )
 def test_an_impossible_resource_is_named(variable, value, monkeypatch):

@@ -103,9 +103,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def _variables(self) -> list[tuple[list[Any], str]]:
         """Weights and dropout seeds; moments, moving averages and the step count."""
-        optimizer = self.model.optimizer
-        optimizer.build(self.model.trainable_variables)
-        return [(self.model.variables, "model"), (optimizer.variables, "optimizer")]
+        return [(self.model.variables, "model"), (self.model.optimizer.variables, "optimizer")]
 
     def _load(self) -> dict[str, Any] | None:
         if self.path is None or not self.path.is_file():

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from captioning.environment import number
 from captioning.errors import InputError
 
 Row = dict[str, Any]
@@ -34,13 +35,13 @@ class Resources:
         Raises:
             InputError: a value is no such number.
         """
-        cpus = _number("CAPTIONING_TASK_CPUS", 1.0)
-        gpus = _number("CAPTIONING_TASK_GPUS", 0.0)
-        if cpus < 1 or cpus % 1:
-            raise InputError(f"CAPTIONING_TASK_CPUS is {cpus:g}: it must be 1, 2, 3, …")
+        cpus = number("CAPTIONING_TASK_CPUS", 1)
+        gpus = number("CAPTIONING_TASK_GPUS", 0.0)
+        if cpus < 1:
+            raise InputError(f"CAPTIONING_TASK_CPUS is {cpus}: it must be 1, 2, 3, …")
         if gpus < 0 or (gpus > 1 and gpus % 1):
             raise InputError(f"CAPTIONING_TASK_GPUS is {gpus:g}: it must be 0 to 1, or 2, 3, …")
-        return cls(int(cpus), gpus)
+        return cls(cpus, gpus)
 
 
 def cluster_address() -> str | None:
@@ -134,14 +135,6 @@ def _check_resources(nodes: Sequence[Mapping[str, Any]], resources: Resources) -
         f"no node of the cluster has {resources.cpus} CPUs and {resources.gpus:g} GPUs for a task "
         f"(they have {found}): lower CAPTIONING_TASK_CPUS or CAPTIONING_TASK_GPUS, or add a node"
     )
-
-
-def _number(variable: str, default: float) -> float:
-    value = os.environ.get(variable)
-    try:
-        return float(value) if value else default
-    except ValueError:
-        raise InputError(f"{variable} is {value!r}: it must be a number") from None
 
 
 def _last_line(error: BaseException) -> str:

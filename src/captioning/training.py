@@ -141,6 +141,8 @@ def run(
         patience=reports.number if reports.patience is None else reports.patience,
         restore_best_weights=True,
     )
+    # Where the first step has to create the optimiser's variables, it is traced twice.
+    model.optimizer.build(model.trainable_variables)
     known = [writer, *(recorder for recorder in recorders if recorder is not None)]
     resume = Checkpoint(checkpoint, stopper, known)
     others = [recorder for recorder in known if recorder not in measures]

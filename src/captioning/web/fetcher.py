@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,8 +77,6 @@ class ShardFetcher:
 
     def _downloader(self) -> Any:
         """img2dataset's downloader with its Parquet writer; `urlopen` and the resizer are ours."""
-        # A library that img2dataset imports asks a server for its newest version otherwise.
-        os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
         from img2dataset.downloader import Downloader
         from img2dataset.writer import ParquetSampleWriter
 

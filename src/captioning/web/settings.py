@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
+from captioning.environment import NumberT, number
 from captioning.errors import InputError
 from captioning.web.addresses import Network
-
-NumberT = TypeVar("NumberT", int, float)
 
 
 @dataclass(frozen=True)
@@ -52,24 +49,20 @@ def settings_from_environment() -> FetchSettings:
         InputError: a variable has an impossible value.
     """
     return FetchSettings(
-        processes=_number("CAPTIONING_FETCH_PROCESSES", int, os.cpu_count() or 1),
-        threads=_number("CAPTIONING_FETCH_THREADS", int, 32),
+        processes=_above_zero("CAPTIONING_FETCH_PROCESSES", os.cpu_count() or 1),
+        threads=_above_zero("CAPTIONING_FETCH_THREADS", 32),
         retry=os.environ.get("CAPTIONING_RETRY", "") not in ("", "0"),
         limits=Limits(
-            seconds=_number("CAPTIONING_FETCH_TIMEOUT", float, Limits.seconds),
+            seconds=_above_zero("CAPTIONING_FETCH_TIMEOUT", Limits.seconds),
             private_networks=_networks("CAPTIONING_PRIVATE_NETWORKS"),
         ),
     )
 
 
-def _number(name: str, kind: Callable[[str], NumberT], default: NumberT) -> NumberT:
-    text = os.environ.get(name, "")
-    try:
-        value = kind(text) if text else default
-    except ValueError:
-        value = kind("0")
-    if not 0 < value < float("inf"):
-        raise InputError(f"{name}={text}: it must be a number above 0")
+def _above_zero(variable: str, default: NumberT) -> NumberT:
+    value = number(variable, default)
+    if value <= 0:
+        raise InputError(f"{variable} is {value}: it must be above 0")
     return value
 
 

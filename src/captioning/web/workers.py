@@ -87,7 +87,6 @@ def _run_on_ray(
     work: Work, shards: Iterator[Shard], finished: Callable[[Shard, bool], None]
 ) -> None:
     """By img2dataset's own distributor; the folders must be shared by all machines."""
-    os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
     from img2dataset.distributor import ray_distributor
 
     submitted: list[Shard] = []
