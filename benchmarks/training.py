@@ -80,6 +80,8 @@ class _Training(Work):
         self.held_out = examples(data, "validation", data.validation_images)
         self.runs = 0
         self.losses: list[float] = []
+        # Created by the first step, they would have it traced twice.
+        self.model.optimizer.build(self.model.trainable_variables)
         self.model.make_train_function()
 
     def warm_up(self) -> None:
@@ -245,6 +247,7 @@ class InputAhead(Work):
         self.batches = iter(kept.repeat() if repeated else batches)
         self.steps = steps
         self.model = model
+        model.optimizer.build(model.trainable_variables)
         model.make_train_function()
         for _ in range(steps + 1):
             model.train_function(self.batches)

@@ -18,6 +18,7 @@ from benchmarks import tutorial
 from benchmarks.alternate import Measured, Work, alternate
 from benchmarks.counting import DecoderSize, efficientnet_lite0
 from benchmarks.data import BenchData
+from benchmarks.decoding import of_all_images
 from benchmarks.parts import PARTS, Bench
 from benchmarks.report import Row, as_json, compare, table
 from benchmarks.training import decoder_size
@@ -269,7 +270,16 @@ def test_every_part_runs(tiny, part):
         captions = {name: side["captions"] for name, side in bench.details["decoding"].items()}
         # After three steps of training logits nearly tie: that both say the same is tested above.
         assert len(captions.pop("simple_gen")) == 2
-        assert len(captions) == 4 and all(len(rows) == 8 for rows in captions.values())
+        assert len(captions) == 3 and all(len(rows) == 8 for rows in captions.values())
+
+
+def test_a_few_captions_stand_for_all_by_their_length():
+    measured = Measured(rates=[2.0, 4.0], processor_rates=[1.0], peak_bytes=7)
+    few, every = [[2, 5, 6, 7, 3]], [[2, 5, 3], [2, 5, 6, 3], [2, 3]]
+    found = of_all_images(measured, few, every)
+    # Four tokens an image were produced; of all images two are.
+    assert found == Measured(rates=[4.0, 8.0], processor_rates=[2.0], peak_bytes=7)
+    assert of_all_images(measured, every, every) == measured
 
 
 def test_pictures_of_any_format_reach_the_reference():
