@@ -108,18 +108,10 @@ class Bench:
         ours = {**data, "images": self.split_images}
         sides: dict[str, Factory] = {
             "simple_gen": (decoding.SimpleGen, {**data, "images": self.generated}),
-            **{
-                f"{kind}, {precision}": (
-                    decoding.Ours,
-                    {**ours, "decoder": kind, "precision": precision},
-                )
-                for kind, precision in (
-                    ("greedy", "float32"),
-                    ("greedy", "bfloat16"),
-                    ("beam", "float32"),
-                )
-            },
         }
+        for kind, precision in (("greedy", "float32"), ("greedy", "bfloat16"), ("beam", "float32")):
+            arguments = {**ours, "decoder": kind, "precision": precision}
+            sides[f"{kind}, {precision}"] = (decoding.Ours, arguments)
         found = self.sides("decoding", sides, self.runs)
         captions = found["greedy, float32"].facts["captions"]
         said = found["simple_gen"].facts["captions"]

@@ -69,6 +69,15 @@ def a_part_a_core(images: int) -> dict[str, int]:
     return {"threads": 1, "parts": min(os.cpu_count() or 1, images)}
 
 
+def make_step(model: keras.Model) -> None:
+    """Make the train function of a compiled model.
+
+    Were the optimiser's variables created by the first step, it would be traced twice.
+    """
+    model.optimizer.build(model.trainable_variables)
+    model.make_train_function()
+
+
 class _Training(Work):
     """Steps of `fit`'s compiled train function, with the losses measured between epochs."""
 
@@ -80,9 +89,7 @@ class _Training(Work):
         self.held_out = examples(data, "validation", data.validation_images)
         self.runs = 0
         self.losses: list[float] = []
-        # Created by the first step, they would have it traced twice.
-        self.model.optimizer.build(self.model.trainable_variables)
-        self.model.make_train_function()
+        make_step(self.model)
 
     def warm_up(self) -> None:
         """Trace and compile, then forget what these steps learnt."""
@@ -247,8 +254,7 @@ class InputAhead(Work):
         self.batches = iter(kept.repeat() if repeated else batches)
         self.steps = steps
         self.model = model
-        model.optimizer.build(model.trainable_variables)
-        model.make_train_function()
+        make_step(model)
         for _ in range(steps + 1):
             model.train_function(self.batches)
 
