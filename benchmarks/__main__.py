@@ -16,7 +16,7 @@ from benchmarks.report import Row, as_json, table
 from captioning.errors import InputError
 from captioning.files import write_json
 
-_TRAIN_IMAGES, _VALIDATION_IMAGES = 480, 32
+_TRAIN_IMAGES, _VALIDATION_IMAGES = 320, 32
 
 
 def main() -> None:

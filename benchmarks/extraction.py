@@ -22,14 +22,13 @@ class Tutorial(Work):
     Args:
         data: whose test images are extracted.
         images: in one run, a multiple of 32.
-        parallel: see `TutorialExtraction`.
     """
 
-    def __init__(self, data: BenchData, images: int, parallel: bool) -> None:
+    def __init__(self, data: BenchData, images: int) -> None:
         from benchmarks.tutorial_extractor import TutorialExtraction
 
         self.images = [row["image"] for row in encoded_images(data, images)]
-        self.extraction = TutorialExtraction(data.params.features.image_size, parallel)
+        self.extraction = TutorialExtraction(data.params.features.image_size)
         self.extraction(self.images[:32])
 
     def run(self) -> float:

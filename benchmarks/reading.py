@@ -1,4 +1,4 @@
-"""Reading a shuffled epoch of features and tokens, bytes a second, from the disk or from memory."""
+"""Reading a shuffled epoch of features and tokens from the disk, bytes a second."""
 
 from __future__ import annotations
 
@@ -23,11 +23,10 @@ class Sequential(Work):
 
     Args:
         data: whose train split is read.
-        from_disk: whether the files are dropped from the system's cache before every run.
     """
 
-    def __init__(self, data: BenchData, from_disk: bool) -> None:
-        self.files, self.from_disk = train_files(data), from_disk
+    def __init__(self, data: BenchData) -> None:
+        self.files = train_files(data)
         read_through(self.files)
         self.between()
 
@@ -37,8 +36,7 @@ class Sequential(Work):
 
     def between(self) -> None:
         """Make the next run read from the disk."""
-        if self.from_disk:
-            forget(self.files)
+        forget(self.files)
 
 
 class Batches(Work):
@@ -46,10 +44,9 @@ class Batches(Work):
 
     Args:
         data: whose train split is read.
-        from_disk: as in `Sequential`.
     """
 
-    def __init__(self, data: BenchData, from_disk: bool) -> None:
+    def __init__(self, data: BenchData) -> None:
         from captioning.batches import training_batches
         from captioning.device import use_device
 
@@ -60,7 +57,7 @@ class Batches(Work):
             features, tokens, "train", settings.batch_images, None, settings.seed
         )
         self.steps = -(-features.count("train") // settings.batch_images)
-        self.files, self.from_disk = train_files(data), from_disk
+        self.files = train_files(data)
         self.bytes = sum(path.stat().st_size for path in self.files)
         # One stream from run to run, as in training: the shuffle buffer is filled once an epoch.
         self.batches = iter(batches)
@@ -75,5 +72,4 @@ class Batches(Work):
 
     def between(self) -> None:
         """Make the next run read from the disk."""
-        if self.from_disk:
-            forget(self.files)
+        forget(self.files)

@@ -69,16 +69,13 @@ def lite0(image_size: int) -> keras.Model:
 
 
 class TutorialExtraction:
-    """Feature maps of encoded images.
+    """Feature maps of encoded images, which are decoded one after the other, as the tutorial does.
 
     Args:
         image_size: side that images are resized to, in pixels.
-        parallel: whether images are decoded by several threads, ahead of the network; the
-            tutorial decodes one after the other, when the network asks.
     """
 
-    def __init__(self, image_size: int, parallel: bool = False) -> None:
-        self.parallel = parallel
+    def __init__(self, image_size: int) -> None:
         self.model = lite0(image_size)
         self.size = image_size
         self.network = tf.function(lambda images: self.model(images, training=False))
@@ -86,10 +83,7 @@ class TutorialExtraction:
     def __call__(self, encoded: list[bytes]) -> np.ndarray[Any, Any]:
         """Feature maps float32 `[B, size/32, size/32, C]`."""
         dataset = tf.data.Dataset.from_tensor_slices(encoded)
-        threads = tf.data.AUTOTUNE if self.parallel else None
-        batches = dataset.map(self._load, num_parallel_calls=threads).batch(_BATCH)
-        if self.parallel:
-            batches = batches.prefetch(tf.data.AUTOTUNE)
+        batches = dataset.map(self._load).batch(_BATCH)
         return np.concatenate([self.network(batch).numpy() for batch in batches])
 
     def _load(self, data: tf.Tensor) -> tf.Tensor:
