@@ -23,8 +23,8 @@ from captioning.web.fetcher import (
     stats_path,
     write_urls,
 )
+from captioning.web.outcome_store import Block, OutcomeStore, reason_of
 from captioning.web.settings import FetchSettings
-from captioning.web.store import Block, Store, reason_of
 from captioning.web.workers import run_shards
 
 # A share says little of fewer URLs.
@@ -36,7 +36,7 @@ FailureLimit = Callable[[Mapping[str | None, int]], None]
 
 
 def fetch_missing(
-    store: Store,
+    store: OutcomeStore,
     blocks: Callable[[], Iterable[Block]],
     image_size: int,
     settings: FetchSettings,
@@ -52,7 +52,7 @@ def fetch_missing(
         blocks: iterates over them, as often as it is called.
         image_size: pixels of the shorter side of what is kept.
         settings: how.
-        limit: called with this run's counts so far (see `Store.counts`), once there are enough of
+        limit: called with this run's counts so far (see `OutcomeStore.counts`), once there are enough of
             them; raises if too many failed.
 
     Raises:
@@ -75,7 +75,7 @@ def fetch_missing(
 
 
 def _fetch(
-    store: Store,
+    store: OutcomeStore,
     run: Path,
     blocks: Callable[[], Iterable[Block]],
     image_size: int,
@@ -109,7 +109,9 @@ def _fetch(
     shutil.rmtree(run / _WORK, ignore_errors=True)
 
 
-def _shards(store: Store, run: Path, blocks: Iterable[Block], retry: bool) -> Iterator[Shard]:
+def _shards(
+    store: OutcomeStore, run: Path, blocks: Iterable[Block], retry: bool
+) -> Iterator[Shard]:
     """Write what each shard is to fetch as it is asked for."""
     for block in blocks:
         if stats_path(run, block.number).exists():
@@ -136,7 +138,7 @@ def _shard_counts(run: Path, number: int) -> Counter[str | None]:
     return counts
 
 
-def _remove_unfinished(store: Store) -> None:
+def _remove_unfinished(store: OutcomeStore) -> None:
     """Remove what a killed run left half written."""
     for run in store.runs():
         shutil.rmtree(run / _WORK, ignore_errors=True)

@@ -30,8 +30,8 @@ from captioning.errors import InputError
 from captioning.fetch import cache_folder, fetch
 from captioning.files import sha256
 from captioning.web.fetching import fetch_missing
+from captioning.web.outcome_store import NO_OUTCOME, Block, Line, Outcome, OutcomeStore
 from captioning.web.settings import settings_from_environment
-from captioning.web.store import NO_OUTCOME, Block, Line, Outcome, Store
 
 TRAINING_INDEX = "GCC-training.tsv"
 VALIDATION_INDEX = "GCC-1.1.0-Validation.tsv"
@@ -101,7 +101,7 @@ class _Index:
 
     name: str
     path: Path
-    store: Store
+    store: OutcomeStore
 
 
 class _Slice:
@@ -160,7 +160,9 @@ class _Slice:
         # Whatever has a say in the bytes that are kept of a URL, or in what a block is.
         key = json.dumps([sha256(path), self._params.image_size, BLOCK_LINES])
         mark = hashlib.sha256(key.encode()).hexdigest()[:16]
-        return _Index(name, path, Store(cache_folder() / "conceptual_captions" / f"{name}-{mark}"))
+        return _Index(
+            name, path, OutcomeStore(cache_folder() / "conceptual_captions" / f"{name}-{mark}")
+        )
 
 
 def _block_examples(

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from captioning.datasets.base import Rejections
-from captioning.web.store import Block, Line
+from captioning.web.outcome_store import Block, Line
 
 # Lines of an index that make one shard.
 BLOCK_LINES = 1000

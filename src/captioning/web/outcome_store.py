@@ -74,7 +74,7 @@ def reason_of(failure: str) -> str:
     return failure.partition(": ")[0]
 
 
-class Store:
+class OutcomeStore:
     """The outcomes of one index's URLs.
 
     Attributes:
