@@ -52,8 +52,8 @@ def fetch_missing(
         blocks: iterates over them, as often as it is called.
         image_size: pixels of the shorter side of what is kept.
         settings: how.
-        limit: called with this run's counts so far (see `OutcomeStore.counts`), once there are enough of
-            them; raises if too many failed.
+        limit: called with this run's counts so far (see `OutcomeStore.counts`), once there are
+            enough of them; raises if too many failed.
 
     Raises:
         InputError: img2dataset is missing, a shard can't be stored, a worker process dies again
