@@ -66,6 +66,10 @@ def compare(
         ceiling: name and value, in the same a second of one core.
     """
     name, limit = ceiling
+    notes = [
+        note,
+        *(_uneven(*pair) for pair in (("reference", reference), ("ours", ours)) if limit),
+    ]
     return Row(
         part=part,
         unit=unit,
@@ -79,8 +83,18 @@ def compare(
         ceiling=name,
         peak_reference=reference.peak_bytes,
         peak_ours=ours.peak_bytes,
-        note=note,
+        note="; ".join(filter(None, notes)),
     )
+
+
+def _uneven(name: str, side: Measured) -> str:
+    """What to say of a side whose threads shared one core in some runs and not in others."""
+    # Units a second over units a second of processor time.
+    cores = [rate / busy for rate, busy in zip(side.rates, side.processor_rates, strict=True)]
+    low, high = min(cores), max(cores)
+    if high < 1.3 * low:
+        return ""
+    return f"{name} had {low:.1f} to {high:.1f} cores from run to run: compare by processor time"
 
 
 _HEADER = (

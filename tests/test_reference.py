@@ -219,6 +219,16 @@ def test_rows_are_medians_against_targets_and_ceilings():
     assert as_json([row], {}, {})["rows"][0]["met"] is False
 
 
+def test_a_side_that_had_fewer_cores_in_some_runs_is_pointed_out():
+    reference = Measured([98.0, 186.0, 98.0], [100.0, 102.0, 98.0], 10)
+    ours = Measured([300.0, 310.0, 305.0], [170.0, 175.0, 171.0], 20)
+    row = compare("part", "images/s", reference, ours, work=1, ceiling=("products", 1000), note="a")
+    assert (
+        row.note == "a; reference had 1.0 to 1.8 cores from run to run: compare by processor time"
+    )
+    assert compare("part", "images/s", ours, ours, work=1, ceiling=("products", 1000)).note == ""
+
+
 def test_without_data_the_benchmark_says_what_to_run(tmp_path):
     with pytest.raises(InputError, match="run `make repro` first"):
         BenchData(tmp_path, tmp_path, 1, 1).check()
