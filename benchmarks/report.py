@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import starmap
 from typing import Any
 
 from benchmarks.alternate import Measured
@@ -66,10 +67,8 @@ def compare(
         ceiling: name and value, in the same a second of one core.
     """
     name, limit = ceiling
-    notes = [
-        note,
-        *(_uneven(*pair) for pair in (("reference", reference), ("ours", ours)) if limit),
-    ]
+    sides = {"reference": reference, "ours": ours} if limit else {}
+    notes = [note, *starmap(_uneven, sides.items())]
     return Row(
         part=part,
         unit=unit,
