@@ -67,6 +67,7 @@ def compare(
         ceiling: name and value, in the same a second of one core.
     """
     name, limit = ceiling
+    # Only where products are counted: what waits for the disk keeps no core steadily busy.
     sides = {"reference": reference, "ours": ours} if limit else {}
     notes = [note, *starmap(_uneven, sides.items())]
     return Row(
