@@ -32,7 +32,7 @@ test: $(STAMP) ## run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20
 
 chaos: $(STAMP) ## kill stages 60 times and prove that the results stay the same
-	$(BIN)/python tests/chaos.py
+	$(BIN)/python tests/helpers/chaos.py
 
 bench: $(STAMP) ## time this project beside the tutorial's way (after `make repro`)
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m benchmarks

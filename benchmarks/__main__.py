@@ -13,8 +13,8 @@ from benchmarks.alternate import alternate
 from benchmarks.data import BenchData, ShareWriter
 from benchmarks.parts import PARTS, Bench
 from benchmarks.report import Row, as_json, table
-from captioning.errors import InputError
-from captioning.files import write_json
+from captioning.core.errors import InputError
+from captioning.core.files import write_json
 
 _TRAIN_IMAGES, _VALIDATION_IMAGES = 320, 32
 

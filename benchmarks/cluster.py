@@ -17,14 +17,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from captioning.errors import InputError
+from captioning.core.errors import InputError
+from captioning.core.files import fresh_folder
+from captioning.core.splits import SPLITS, shard_name, shard_paths
+from captioning.data.raw_table import read_raw
+from captioning.experiments.tables import Table
 from captioning.extractors import Extractor, make_extractor
-from captioning.features import write_features
-from captioning.files import fresh_folder
-from captioning.raw import read_raw
-from captioning.remote_features import extract_remotely
-from captioning.shards import SPLITS, shard_name, shard_paths
-from captioning.tables import Table
+from captioning.features.remote import extract_remotely
+from captioning.features.write_features import write_features
 
 _SIDES = ("without", "on the cluster")
 

@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from captioning.tables import Table
+from captioning.experiments.tables import Table
 
 _HOUR = 3600
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.alternate import Work
-from captioning.errors import InputError
-from captioning.params import Params, load_params
+from captioning.core.errors import InputError
+from captioning.params.stages import Params, load_params
 
 SPLITS = ("train", "validation")
 
@@ -74,15 +74,15 @@ class BenchData:
         return self._folder("tokens", share)
 
     def _folder(self, name: str, share: bool) -> Any:
-        from captioning.record_folder import RecordFolder
+        from captioning.data.record_folder import RecordFolder
 
         base = self.work if share else self.root / "data"
         return RecordFolder.open(base / name, verify=False)
 
     def write_share(self) -> None:
         """Write the first train and validation images' records as folders of their own."""
-        from captioning.examples import joined
-        from captioning.record_folder import write_index, write_shards
+        from captioning.data.record_folder import write_index, write_shards
+        from captioning.training.examples import joined
 
         features, tokens = self.features(), self.tokens()
         counts = {"train": self.train_images, "validation": self.validation_images}
@@ -124,7 +124,7 @@ class ShareWriter(Work):
 
 def examples(data: BenchData, split: str, count: int) -> list[tuple[NDArray[Any], list[list[int]]]]:
     """The first images of a split: features `[height, width, C]` as stored, captions' ids."""
-    from captioning.examples import joined
+    from captioning.training.examples import joined
 
     records = joined(data.features(), data.tokens(), split)
     return [

@@ -16,15 +16,15 @@ from benchmarks import tutorial
 from benchmarks.alternate import Measured, Work
 from benchmarks.data import BenchData, examples
 from benchmarks.training import a_part_a_core, decoder_size
-from captioning.batch_decoding import decode_all
-from captioning.batches import training_batches
-from captioning.decoding import make_decoder
-from captioning.device import use_device
-from captioning.examples import feature_shape
+from captioning.decoding.batches import decode_all
+from captioning.decoding.search import make_decoder
 from captioning.model import CaptionDecoder
-from captioning.model.build import dtype_policy
+from captioning.runtime.device import use_device
 from captioning.text import PAD
-from captioning.training import compiled
+from captioning.training.batches import training_batches
+from captioning.training.build import dtype_policy
+from captioning.training.examples import feature_shape
+from captioning.training.fit import compiled
 
 _IMAGES, _DROPOUT, _WARM_UP_EPOCHS = 6, 0.1, 0.1
 _DECODED = 256

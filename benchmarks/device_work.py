@@ -17,13 +17,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.counting import DecoderSize
-from captioning.decoding import make_decoder
-from captioning.losses import MaskedCrossEntropy
+from captioning.decoding.search import make_decoder
 from captioning.model import CaptionDecoder
-from captioning.model.build import build_decoder
-from captioning.optimizer import make_optimizer
-from captioning.params import Params
+from captioning.params.stages import Params
 from captioning.text import BANNED, END, START
+from captioning.training.build import build_decoder
+from captioning.training.losses import MaskedCrossEntropy
+from captioning.training.optimizer import make_optimizer
 
 _VOCABULARY, _FEATURES, _BEAMS = 5000, (7, 7, 1280), 3
 _HEAD_WIDTH = 64

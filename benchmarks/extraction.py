@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.alternate import Work
 from benchmarks.counting import efficientnet_lite0
 from benchmarks.data import BenchData
-from captioning.raw import read_raw
+from captioning.data.raw_table import read_raw
 
 
 def encoded_images(data: BenchData, count: int) -> list[dict[str, Any]]:
@@ -61,6 +61,6 @@ class Ours(Work):
         return {"flops_per_image": efficientnet_lite0(self.size)}
 
     def _extract(self, rows: list[dict[str, Any]]) -> int:
-        from captioning.features import feature_records
+        from captioning.features.write_features import feature_records
 
         return sum(1 for _ in feature_records(iter(rows), self.extractor))

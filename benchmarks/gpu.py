@@ -25,9 +25,9 @@ import jax
 import keras
 
 from benchmarks.device_work import Decoding, Setting, Training, matmul_rate, seconds_a_call
-from captioning.files import write_json
-from captioning.params import load_params
-from captioning.tables import Table
+from captioning.core.files import write_json
+from captioning.experiments.tables import Table
+from captioning.params.stages import load_params
 
 _ROOT = Path(__file__).parent.parent
 _PRECISIONS = ("float32", "bfloat16")

@@ -19,9 +19,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from captioning.files import write_json
-from captioning.params import load_params
-from captioning.tables import Table
+from captioning.core.files import write_json
+from captioning.experiments.tables import Table
+from captioning.params.stages import load_params
 
 ROOT = Path(__file__).parent.parent
 STAGES = ("download", "features", "vocabulary", "tokens", "train", "evaluate")

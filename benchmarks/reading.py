@@ -47,8 +47,8 @@ class Batches(Work):
     """
 
     def __init__(self, data: BenchData) -> None:
-        from captioning.batches import training_batches
-        from captioning.device import use_device
+        from captioning.runtime.device import use_device
+        from captioning.training.batches import training_batches
 
         settings = data.params.train
         use_device(settings.seed, settings.threads)

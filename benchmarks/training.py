@@ -21,15 +21,15 @@ from benchmarks.alternate import Work
 from benchmarks.counting import DecoderSize
 from benchmarks.data import BenchData, examples
 from benchmarks.tutorial_input import load_cache, write_cache
-from captioning.batches import training_batches
-from captioning.device import use_device
-from captioning.examples import feature_shape
-from captioning.losses import token_cross_entropy
 from captioning.model import CaptionDecoder
-from captioning.model.build import build_decoder, dtype_policy
-from captioning.params import ModelParams
+from captioning.params.stages import ModelParams
+from captioning.runtime.device import use_device
 from captioning.text import PAD
-from captioning.training import compiled
+from captioning.training.batches import training_batches
+from captioning.training.build import build_decoder, dtype_policy
+from captioning.training.examples import feature_shape
+from captioning.training.fit import compiled
+from captioning.training.losses import token_cross_entropy
 
 RUNS_PER_EPOCH = 2
 _WARM_UP = 3

@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.tutorial import BATCH_CAPTIONS
-from captioning.examples import joined
-from captioning.record_folder import RecordFolder
+from captioning.data.record_folder import RecordFolder
+from captioning.training.examples import joined
 
 _SHARDS, _SHUFFLE, _CYCLE = 10, 1000, 2
 

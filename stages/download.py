@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import _environment  # noqa: F401
 
-from captioning.datasets.base import Rejections
-from captioning.datasets.registry import make_dataset
-from captioning.files import fresh_folder, write_json
-from captioning.params import Params
-from captioning.raw_writer import write_raw
+from captioning.core.files import fresh_folder, write_json
+from captioning.download.datasets.base import Rejections
+from captioning.download.datasets.registry import make_dataset
+from captioning.download.write_raw import write_raw
+from captioning.params.stages import Params
 from captioning.stage import stage_main
 
 

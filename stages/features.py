@@ -1,31 +1,32 @@
-"""Write the feature map of every image: data/raw -> data/features."""
+"""Stage `features`: the feature map of every image."""
 
 from __future__ import annotations
 
 import _environment  # noqa: F401
 
-from captioning.files import fresh_folder, write_json
-from captioning.params import Params
-from captioning.scratch import scratch_folder
-from captioning.shards import SPLITS, shard_paths
+from captioning.core.files import fresh_folder, write_json
+from captioning.core.splits import SPLITS
+from captioning.data.raw_table import raw_shards
+from captioning.params.stages import Params
+from captioning.runtime.scratch import scratch_folder
 from captioning.stage import stage_main
 
 
 def features(params: Params) -> None:
-    """Run the stage."""
-    # Imported here: what is wrong with the params is said without waiting for TensorFlow.
+    """Write data/features and metrics/features.json."""
+    # Imported here, so that wrong params are reported without waiting for TensorFlow.
     from captioning.extractors import make_extractor
-    from captioning.features import write_features
-    from captioning.remote_features import extract_remotely
+    from captioning.features.remote import extract_remotely
+    from captioning.features.write_features import write_features
 
     extractor = make_extractor(params.features.extractor, params.features.image_size)
     settings = {**params.features.model_dump(), "weights": extractor.weights_sha256}
-    inputs = [path for split in SPLITS for path in shard_paths("data/raw", split, "parquet")]
+    inputs = [path for split in SPLITS for path in raw_shards("data/raw", split)]
     with (
         scratch_folder("features", settings, inputs) as scratch,
         fresh_folder("data/features") as folder,
     ):
-        # On a cluster or by way of a store, where the environment names one.
+        # Only where the environment names a cluster or an object store.
         extract_remotely("data/raw", scratch, extractor, params.features.dtype)
         summary = write_features("data/raw", folder, extractor, params.features.dtype, scratch)
     write_json("metrics/features.json", summary)

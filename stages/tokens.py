@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import _environment  # noqa: F401
 
-from captioning.files import fresh_folder, write_json
-from captioning.params import Params
+from captioning.core.files import fresh_folder, write_json
+from captioning.params.stages import Params
 from captioning.stage import stage_main
 from captioning.text import load_vocabulary
 
 
 def tokens(params: Params) -> None:
     """Write data/tokens and metrics/tokens.json."""
-    # Imported here: what is wrong with the params is said without waiting for TensorFlow.
+    # Imported here, so that wrong params are reported without waiting for TensorFlow.
     from captioning.tokens import write_tokens
 
     vocabulary = load_vocabulary("data/vocabulary")

@@ -1,4 +1,4 @@
-"""Fit the decoder: data/features, data/tokens, data/vocabulary -> data/model."""
+"""Stage `train`: fit the decoder to features and tokens."""
 
 from __future__ import annotations
 
@@ -6,65 +6,54 @@ from pathlib import Path
 
 import _environment  # noqa: F401
 
-from captioning.files import fresh_folder, write_json
-from captioning.params import Params
-from captioning.scratch import scratch_folder
+from captioning.core.files import fresh_folder, write_json
+from captioning.params.stages import Params
+from captioning.runtime.scratch import scratch_folder
 from captioning.stage import stage_main
-from captioning.text import marginal_entropy, uniform_entropy
 
 
 def train(params: Params) -> None:
-    """Run the stage."""
-    # Imported here: what is wrong with the params is said without waiting for TensorFlow.
-    from captioning.captioner import Captioner
-    from captioning.device import use_device
-    from captioning.model.build import build_decoder
-    from captioning.self_critical import refine
-    from captioning.training import fit
-    from captioning.training_data import TrainingData
+    """Write data/model, data/train_samples.jsonl, metrics/train.json and the learning curves."""
+    # Imported here, so that wrong params are reported without waiting for TensorFlow.
+    from captioning.model.bundle import Bundle, save_bundle
+    from captioning.runtime.device import use_device
+    from captioning.training.build import build_decoder
+    from captioning.training.data import TrainingData
+    from captioning.training.fit import fit
+    from captioning.training.samples import SampleCaptions
+    from captioning.training.self_critical import refine
+    from captioning.training.summary import training_summary
 
     settings = params.train
     data = TrainingData("data/features", "data/tokens", "data/vocabulary", settings)
     gpu = use_device(settings.seed, settings.threads)
     decoder = build_decoder(params.model, settings.precision, data.feature_shape, data.output_bias)
-    validation = data.validation()
-    samples = data.samples(decoder, Path("data/train_samples.jsonl"))
+    path = Path("data/train_samples.jsonl")
+    samples = SampleCaptions(decoder, path, data.samples(), data.vocabulary, settings.seed)
     known = params.model_dump(include={"model", "train"})
     with scratch_folder("train", known, data.files) as scratch:
-        result = fit(
+        fitted = fit(
             decoder,
-            settings,
-            data.batches(),
-            validation,
-            data.steps_per_epoch,
-            Path("metrics/training.csv"),
-            samples,
+            params=settings,
+            batches=data.batches(),
+            measured=data.measured(),
+            steps_per_epoch=data.steps_per_epoch,
+            curves=Path("metrics/training.csv"),
+            samples=samples,
             jit_compile=gpu,
             checkpoint=scratch / "checkpoint.npz",
         )
         refined = refine(
             decoder,
-            settings,
-            data,
-            Path("metrics/self_critical.csv"),
-            samples,
+            params=settings,
+            data=data,
+            curves=Path("metrics/self_critical.csv"),
+            samples=samples,
             checkpoint=scratch / "self_critical.npz",
         )
         with fresh_folder("data/model") as folder:
-            Captioner(decoder, data.vocabulary, dict(data.features.extra)).save(folder)
-    summary = {
-        "parameters": decoder.count_params(),
-        "reports": result.reports,
-        "best": result.best,
-        "untrained": {
-            "val_cross_entropy": round(validation.rows[0]["val_cross_entropy"], 6),
-            "uniform_entropy": round(uniform_entropy(len(data.vocabulary)), 6),
-            "marginal_entropy": round(marginal_entropy(data.counts), 6),
-        },
-    }
-    if refined is not None:
-        summary["self_critical"] = {"reports": refined.reports, "best": refined.best}
-    write_json("metrics/train.json", summary)
+            save_bundle(folder, Bundle(decoder, data.vocabulary, dict(data.features.extra)))
+    write_json("metrics/train.json", training_summary(decoder, data.counts, fitted, refined))
 
 
 if __name__ == "__main__":

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
 from experiments import make_repository
-from imports import ROOT
 
-from captioning import significance
+from captioning.experiments import significance
 
-# The folder of a script is on the path when it is run, and the root for `python -m benchmarks`;
-# here both are called from tests.
-sys.path += [str(ROOT / "stages"), str(ROOT)]
-# As `captioning.cluster` does; some tests import Ray before.
+# As `captioning.runtime.cluster` does; some tests import Ray before.
 os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"
 
 # Files that take a minute or more: begun first, so that no process ends up alone with one.

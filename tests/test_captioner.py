@@ -17,9 +17,9 @@ from PIL import Image
 from small_repository import run
 
 from captioning.captioner import Captioner
-from captioning.cli import main
-from captioning.decoding import make_decoder
-from captioning.errors import InputError
+from captioning.cli.main import main
+from captioning.core.errors import InputError
+from captioning.decoding.search import make_decoder
 from captioning.extractors import make_extractor
 from captioning.model import CaptionDecoder
 from captioning.text import (
@@ -192,7 +192,7 @@ def test_command_refuses_impossible_options(arguments, message, capsys):
 
 def test_help_does_not_import_tensorflow():
     code = (
-        "import sys\nfrom captioning.cli import main\n"
+        "import sys\nfrom captioning.cli.main import main\n"
         "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
         "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules"
     )

@@ -6,18 +6,18 @@ import runpy
 from pathlib import Path
 
 import pytest
+from imports import ROOT
 from raw_table import write_raw_table
 
-from captioning.errors import InputError
-from captioning.files import read_json, sha256
-from captioning.params import load_params
-from captioning.raw import read_raw
-from captioning.record_folder import RecordFolder
-from captioning.shards import SPLITS
+from captioning.core.errors import InputError
+from captioning.core.files import read_json, sha256
+from captioning.core.splits import SPLITS
+from captioning.data.raw_table import raw_shards, read_raw_shard
+from captioning.data.record_folder import RecordFolder
+from captioning.params.stages import load_params
 from captioning.text import END, SPECIAL_TOKENS, START, UNK, SubwordVocabulary, WordVocabulary
 from captioning.tokens import length_summary, write_tokens
 
-ROOT = Path(__file__).parents[1]
 VOCABULARY = WordVocabulary((*SPECIAL_TOKENS, "a", "dog", "runs", "slowly"))
 CAPTIONS = {
     "train": [
@@ -66,7 +66,7 @@ def test_shards_line_up_with_the_raw_table(raw, tmp_path):
     write_tokens(raw, tmp_path / "tokens", VOCABULARY, max_length=50)
     for split in SPLITS:
         for shard in range(3):
-            rows = list(read_raw(raw, split, shard=shard, columns=["image_id", "captions"]))
+            rows = list(read_raw_shard(raw_shards(raw, split)[shard], ["image_id", "captions"]))
             records = stored(tmp_path / "tokens", split, shard)
             assert [image_id for image_id, _ in records] == [row["image_id"] for row in rows]
             assert [len(tokens) for _, tokens in records] == [len(row["captions"]) for row in rows]

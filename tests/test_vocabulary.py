@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from imports import ROOT
 from raw_table import write_raw_table
 
-from captioning.errors import InputError
-from captioning.files import read_json, sha256
-from captioning.params import Params, VocabularyParams, load_params
+from captioning.core.errors import InputError
+from captioning.core.files import read_json, sha256
+from captioning.params.stages import Params, VocabularyParams, load_params
 from captioning.text import WordVocabulary, load_vocabulary, output_bias
 
-ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "stages" / "vocabulary.py"
 CAPTIONS = {
     "train": [["A dog runs.", "a dog!"], ["The cat sleeps", "a cat"], ["a bird"]],

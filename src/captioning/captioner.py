@@ -1,4 +1,4 @@
-"""A trained captioner: decoder, vocabulary and feature extractor, loaded with one call.
+"""A trained captioner: pictures in, captions out.
 
 Legend: `B` images, `T` tokens, `C` feature channels, `V` vocabulary.
 """
@@ -15,28 +15,23 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from captioning.batch_decoding import decode_all
-from captioning.decoding import BeamSearch, Sampler
-from captioning.errors import InputError
+from captioning.core.errors import InputError
+from captioning.decoding.batches import attention_maps, decode_all
+from captioning.decoding.search import BeamSearch, Sampler
 from captioning.extractors import Extractor, make_extractor
-from captioning.features import extract
-from captioning.files import read_json, write_json
 from captioning.model import CaptionDecoder
-from captioning.model_archive import save_model
-from captioning.text import PAD, Vocabulary, load_vocabulary
-
-_MODEL, _VOCABULARY, _SOURCE = "decoder.keras", "vocabulary.txt", "captioner.json"
+from captioning.model.bundle import Bundle, load_bundle, save_bundle
+from captioning.text import PAD, Vocabulary
 
 
 @dataclass
 class Captioner:
-    """What turns pictures into captions.
+    """Decoder, vocabulary and backbone, ready to caption pictures.
 
     Args:
-        decoder: the trained Keras model.
-        vocabulary: whose ids the decoder speaks.
-        source: how the features it was trained on were made: `extractor`, `image_size`,
-            `weights_sha256`.
+        decoder: trained Keras model.
+        vocabulary: vocabulary whose ids the decoder uses.
+        source: how the training features were made: `extractor`, `image_size`, `weights_sha256`.
     """
 
     decoder: CaptionDecoder
@@ -44,39 +39,21 @@ class Captioner:
     source: dict[str, Any]
 
     def save(self, folder: Path | str) -> None:
-        """Write all that `load` needs into `folder`, the same bytes every time."""
-        folder = Path(folder)
-        save_model(self.decoder, folder / _MODEL)
-        self.vocabulary.save(folder)
-        write_json(folder / _SOURCE, {**self.source, "vocabulary_sha256": self.vocabulary.sha256})
+        """Write everything that `load` needs; see `model.bundle.save_bundle`."""
+        save_bundle(folder, Bundle(self.decoder, self.vocabulary, self.source))
 
     @classmethod
     def load(cls, folder: Path | str) -> Captioner:
-        """Read what `save` wrote.
+        """Read a folder such as `data/model`.
 
         Raises:
-            InputError: a file is missing, or the vocabulary doesn't belong to the model.
+            InputError: a file is missing, or the vocabulary does not belong to the decoder.
         """
-        folder = Path(folder)
-        for name in (_MODEL, _VOCABULARY, _SOURCE):
-            if not (folder / name).is_file():
-                raise InputError(
-                    f"{folder / name} is missing: run `dvc repro train`, or `dvc pull`"
-                )
-        source = read_json(folder / _SOURCE)
-        vocabulary = load_vocabulary(folder)
-        if vocabulary.sha256 != source.pop("vocabulary_sha256"):
-            raise InputError(
-                f"{folder}: {' with '.join(vocabulary.files)} does not belong to the model beside "
-                "it: the words of its ids would be wrong; "
-                "run `dvc repro train`, or `dvc checkout`"
-            )
-        decoder = keras.saving.load_model(folder / _MODEL, compile=False)
-        return cls(decoder, vocabulary, source)
+        return cls(*load_bundle(folder))
 
     @cached_property
     def extractor(self) -> Extractor:
-        """The backbone that the features came from.
+        """The backbone that the training features came from, loaded when it is first used.
 
         Raises:
             InputError: its weights are not the ones that the decoder was trained on.
@@ -86,29 +63,32 @@ class Captioner:
             raise InputError(
                 f"the weights of {extractor.name} differ from those that the model was trained on "
                 f"({extractor.weights_sha256} instead of {self.source['weights_sha256']}): "
-                "install the locked dependencies, or train anew"
+                "install the locked dependencies, or train again"
             )
         return extractor
 
     def features(self, images: NDArray[Any]) -> NDArray[Any]:
         """Feature maps `[B, height, width, C]` of raw images uint8 `[B, size, size, 3]`.
 
-        What already is a feature map (floating point) passes unchanged.
+        Feature maps (floating point) are returned unchanged.
 
         Raises:
             InputError: the array is neither.
         """
         if images.dtype == np.uint8:
+            # Imported here: whoever passes feature maps needs no backbone.
+            from captioning.extractors.run import extract
+
             return extract(self.extractor, images)
         if images.shape[1:] != self.decoder.feature_shape:
             raise InputError(
-                f"feature maps of shape {images.shape[1:]} don't fit a decoder for "
-                f"{self.decoder.feature_shape}; raw images are uint8"
+                f"feature maps have shape {images.shape[1:]}, but the decoder expects "
+                f"{self.decoder.feature_shape}; raw images must be uint8"
             )
         return images
 
     def token_ids(self, captions: Sequence[str] | NDArray[np.int32]) -> NDArray[np.int32]:
-        """Token ids int32 `[B, T]`, padded with 0, of captions as text; ids pass unchanged."""
+        """Token ids int32 `[B, T]` of captions as text, padded with 0; ids pass unchanged."""
         if isinstance(captions, np.ndarray):
             return captions.astype(np.int32)
         rows = [self.vocabulary.encode(text, self.decoder.max_length) for text in captions]
@@ -120,11 +100,11 @@ class Captioner:
     def logits(
         self, images: NDArray[Any], captions: Sequence[str] | NDArray[np.int32]
     ) -> NDArray[np.float32]:
-        """Logits float32 `[B, T, V]` of the token after each given one.
+        """Logits float32 `[B, T, V]` of the token that follows each given one.
 
         Args:
             images: raw images uint8 or feature maps, see `features`.
-            captions: one an image, as text or as token ids int32 `[B, T]`.
+            captions: one caption for each image, as text or as token ids int32 `[B, T]`.
         """
         inputs = {"features": self.features(images), "tokens": self.token_ids(captions)}
         return np.asarray(keras.ops.convert_to_numpy(self.decoder(inputs, training=False)))
@@ -136,8 +116,8 @@ class Captioner:
 
         Args:
             images: see `features`.
-            decoder: see `decoding.make_decoder`.
-            batch_images: images of one batch.
+            decoder: see `decoding.search.make_decoder`.
+            batch_images: number of images in one batch.
 
         Returns:
             Captions, their log-probabilities float32 `[B]`, their token ids int32 `[B, T]`.
@@ -149,25 +129,14 @@ class Captioner:
     def attention(
         self, images: NDArray[Any], tokens: NDArray[np.int32], batch_images: int = 64
     ) -> NDArray[np.float32]:
-        """Where the decoder looks while it says each token.
-
-        The mean over layers and heads, as in the tutorial's "Attention plots".
+        """Where the decoder looks while it produces each token.
 
         Args:
-            images: raw images uint8 or feature maps, see `features`.
+            images: see `features`.
             tokens: int32 `[B, T]`, from `[START]`.
-            batch_images: images in one pass.
+            batch_images: number of images in one batch.
 
         Returns:
-            float32 `[B, T-1, height, width]`; map t belongs to token t + 1, sums to 1.
+            float32 `[B, T-1, height, width]`, see `decoding.batches.attention_maps`.
         """
-        features = self.features(images)
-        height, width, _ = self.decoder.feature_shape
-        maps = []
-        for start in range(0, len(features), batch_images):
-            part = slice(start, start + batch_images)
-            inputs = {"features": features[part], "tokens": tokens[part, :-1]}
-            _, scores = self.decoder(inputs, training=False, return_scores=True)
-            mean = keras.ops.convert_to_numpy(scores).mean(axis=(1, 2))
-            maps.append(mean.reshape(*mean.shape[:2], height, width))
-        return np.concatenate(maps)
+        return attention_maps(self.decoder, self.features(images), tokens, batch_images)

@@ -6,8 +6,8 @@ import errno
 import sys
 from collections.abc import Callable
 
-from captioning.errors import InputError
-from captioning.params import Params, load_params
+from captioning.core.errors import InputError
+from captioning.params.stages import Params, load_params
 
 _ADVICE = {
     errno.ENOSPC: "free some space",

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from captioning.errors import InputError
-from captioning.raw import read_raw
-from captioning.record_folder import write_index, write_shards
-from captioning.records import Field, RecordSpec
-from captioning.shards import SPLITS, shard_paths
+from captioning.core.errors import InputError
+from captioning.core.splits import SPLITS
+from captioning.data.raw_table import raw_shards, read_raw_shard
+from captioning.data.record_folder import write_index, write_shards
+from captioning.data.record_spec import Field, RecordSpec
 from captioning.text import Vocabulary
 
 # Captions of an image, and ids of each: [START], words, [END], unpadded.
@@ -41,9 +41,8 @@ def write_tokens(
     summary, shards = {}, {}
     for split in SPLITS:
         lengths: list[int] = []
-        count = len(shard_paths(raw, split, "parquet"))
         records = [
-            _records(raw, split, shard, vocabulary, max_length, lengths) for shard in range(count)
+            _records(path, vocabulary, max_length, lengths) for path in raw_shards(raw, split)
         ]
         shards[split] = write_shards(folder, split, TOKEN_SPEC, records)
         summary[split] = length_summary(lengths, max_length)
@@ -79,17 +78,15 @@ def length_summary(lengths: list[int], max_length: int) -> dict[str, Any]:
 
 
 def _records(
-    raw: Path | str,
-    split: str,
-    shard: int,
+    path: Path,
     vocabulary: Vocabulary,
     max_length: int,
     lengths: list[int],
 ) -> Iterator[Mapping[str, object]]:
     """Records of one shard; notes every caption's uncut length in `lengths`."""
-    for row in read_raw(raw, split, shard=shard, columns=["image_id", "captions"]):
+    for row in read_raw_shard(path, columns=["image_id", "captions"]):
         if not row["captions"]:
-            raise InputError(f"{raw}: {split} image {row['image_id']!r} has no caption")
+            raise InputError(f"{path}: image {row['image_id']!r} has no caption")
         tokens = []
         for caption in row["captions"]:
             lengths.append(len(vocabulary.encode(caption)))

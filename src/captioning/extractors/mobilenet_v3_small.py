@@ -15,8 +15,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from captioning.errors import InputError
-from captioning.files import sha256
+from captioning.core.errors import InputError
+from captioning.core.files import sha256
 
 # The name Keras keeps the weights without their classification head under.
 _WEIGHTS = "weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5"

@@ -45,7 +45,6 @@ class DecoderLayer(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.supports_masking = True
         self.arguments = {
             "units": units,
             "heads": heads,

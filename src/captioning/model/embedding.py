@@ -10,8 +10,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from captioning.text import PAD
-
 
 @keras.saving.register_keras_serializable(package="captioning")
 class TokenAndPositionEmbedding(keras.layers.Layer):
@@ -53,10 +51,6 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
             embedded = embedded * self.units**0.5
         embedded = embedded + ops.take(self.positions, positions, axis=0)
         return ops.cast(embedded, self.compute_dtype)
-
-    def compute_mask(self, tokens: Any, positions: Any = None) -> Any:
-        """True where `[B, T]` holds a token and not padding."""
-        return ops.not_equal(tokens, PAD)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments, for saving."""

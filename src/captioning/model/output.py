@@ -26,7 +26,6 @@ class TokenLogits(keras.layers.Layer):
 
     def __init__(self, vocabulary_size: int, tied: bool, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.supports_masking = True
         self.vocabulary_size = vocabulary_size
         self.tied = tied
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from captioning.text.bias import marginal_entropy, output_bias, uniform_entropy
-from captioning.text.kinds import Kind, fit_vocabulary, load_vocabulary
+from captioning.text.kinds import fit_vocabulary, load_vocabulary
 from captioning.text.special import BANNED, END, PAD, SPECIAL_TOKENS, START, UNK
 from captioning.text.standardization import (
-    Normalization,
-    Punctuation,
     Standardization,
     standardize,
 )
@@ -22,9 +20,6 @@ __all__ = [
     "SPECIAL_TOKENS",
     "START",
     "UNK",
-    "Kind",
-    "Normalization",
-    "Punctuation",
     "Standardization",
     "SubwordVocabulary",
     "Vocabulary",

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
 
-from captioning.errors import InputError
+from captioning.params.choices import VocabularyKind
 from captioning.text.standardization import Standardization, standardize
 from captioning.text.subwords import SubwordVocabulary
 from captioning.text.vocabulary import MODEL_FILE, STANDARDIZATION_FILE, Vocabulary
 from captioning.text.words import WordVocabulary
 
-Kind = Literal["word", "subword"]
-
 
 def fit_vocabulary(
-    kind: Kind,
+    kind: VocabularyKind,
     captions: Iterable[str],
     standardization: Standardization,
     max_size: int,
@@ -51,12 +47,7 @@ def load_vocabulary(folder: Path | str) -> Vocabulary:
     path = Path(folder) / STANDARDIZATION_FILE
     standardization = standardize
     if path.is_file():
-        try:
-            standardization = Standardization.parse(json.loads(path.read_bytes()), str(path))
-        except ValueError as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{path} is not valid JSON: {error}") from None
+        standardization = Standardization.parse(path.read_bytes(), str(path))
     if (Path(folder) / MODEL_FILE).is_file():
         return SubwordVocabulary.load(folder, standardization)
     return WordVocabulary.load(folder, standardization)

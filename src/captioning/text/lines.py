@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from captioning.errors import InputError
+from captioning.core.errors import InputError
 from captioning.text.special import PAD, SPECIAL_LINES, SPECIAL_TOKENS
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal
 
-from captioning.errors import InputError
+from pydantic import ValidationError
 
-Normalization = Literal["nfc", "nfkc"]
-Punctuation = Literal["delete", "keep"]
+from captioning.core.errors import InputError
+from captioning.params.choices import Normalization, Punctuation
+from captioning.params.schema import Section, problem_text
 
 
 class _PunctuationTable(dict[int, "int | None"]):
@@ -61,24 +61,27 @@ class Standardization:
         return " ".join(text.split())
 
     @classmethod
-    def parse(cls, values: Any, name: str) -> Standardization:
-        """Make one of what a JSON file holds; `name` is what to call the file in errors.
+    def parse(cls, content: bytes, name: str) -> Standardization:
+        """Make one of a JSON file's content; `name` is what errors call the file.
 
         Raises:
-            InputError: a key is missing, unknown or of an impossible value.
+            InputError: the file is not JSON; or a key is missing, unknown or of an impossible
+                value. Every problem is listed.
         """
-        possible: Mapping[str, tuple[object, ...]] = {
-            "normalization": get_args(Normalization),
-            "lowercase": (False, True),
-            "punctuation": get_args(Punctuation),
-        }
-        if not isinstance(values, dict) or set(values) != set(possible):
-            raise InputError(f"{name} must hold {', '.join(possible)}")
-        for key, value in values.items():
-            # In Python, 1 is True.
-            if value not in possible[key] or isinstance(value, bool) != (key == "lowercase"):
-                raise InputError(f"{name}: {key} can't be {value!r}")
-        return cls(**values)
+        try:
+            settings = _Settings.model_validate_json(content)
+        except ValidationError as error:
+            problems = map(problem_text, error.errors(include_url=False))
+            raise InputError(f"{name}: {'; '.join(problems)}: run `dvc checkout`") from None
+        return cls(**settings.model_dump())
+
+
+class _Settings(Section):
+    """The content of `standardization.json`."""
+
+    normalization: Normalization
+    lowercase: bool
+    punctuation: Punctuation
 
 
 # In ASCII, punctuation and symbols are the 32 characters of `string.punctuation`: ASCII captions

@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from captioning.errors import InputError
+from captioning.core.errors import InputError
 from captioning.text.lines import read_tokens, to_bytes
 from captioning.text.special import END, PAD, SPECIAL_LINES, SPECIAL_TOKENS, START, UNK
 from captioning.text.standardization import Standardization, standardize

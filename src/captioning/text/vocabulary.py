@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from captioning.files import atomic_path
+from captioning.core.files import atomic_path
 from captioning.text.special import END, PAD, START
 from captioning.text.standardization import Standardization, standardize
 

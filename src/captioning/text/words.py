@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from captioning.errors import InputError
+from captioning.core.errors import InputError
 from captioning.text.lines import check_special, read_tokens, to_bytes, to_lines
 from captioning.text.special import SPECIAL_LINES, SPECIAL_TOKENS, UNK
 from captioning.text.standardization import Standardization, standardize

@@ -1,0 +1,1 @@
+"""The `captioning` command, one module for each group of subcommands."""

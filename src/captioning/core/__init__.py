@@ -1,0 +1,1 @@
+"""Errors, files and splits: what every other room stands on."""

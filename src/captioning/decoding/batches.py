@@ -1,0 +1,81 @@
+"""Captions and attention maps of more images than one batch holds, on any Keras backend.
+
+Legend: `B` images, `T` tokens, `C` feature channels.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from captioning.decoding.search import BeamSearch, Sampler
+from captioning.model import CaptionDecoder
+
+#: Batches decoded in parallel: many operations of one batch are too small to use all cores.
+PARALLEL_BATCHES = 2
+
+
+def decode_all(
+    decoder: Sampler | BeamSearch, features: NDArray[Any], batch_images: int
+) -> dict[str, NDArray[Any]]:
+    """Caption any number of images batch by batch; batches do not influence each other.
+
+    Args:
+        decoder: see `decoding.search.make_decoder`.
+        features: feature maps `[B, height, width, C]`.
+        batch_images: number of images in one batch; batches of one size are compiled once.
+
+    Returns:
+        What the decoder's `call` returns, for all images: `tokens` int32 `[B, T]` and
+        `log_probability` float32 `[B]`.
+    """
+    starts = range(0, len(features), batch_images)
+    batches = [features[start : start + batch_images] for start in starts]
+    decoder.make_predict_function()
+    with ThreadPoolExecutor(_workers(decoder)) as pool:
+        found = list(pool.map(decoder.predict_on_batch, batches))
+    return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+
+
+def _workers(decoder: Sampler | BeamSearch) -> int:
+    """Number of batches to decode in parallel.
+
+    One where tokens are sampled, because every draw follows from the one before; and one under
+    JAX, where Keras keeps a model's state outside of it and two calls would write it at once.
+    """
+    samples = isinstance(decoder, Sampler) and decoder.temperature > 0
+    return 1 if samples or keras.backend.backend() != "tensorflow" else PARALLEL_BATCHES
+
+
+def attention_maps(
+    decoder: CaptionDecoder,
+    features: NDArray[Any],
+    tokens: NDArray[np.int32],
+    batch_images: int,
+) -> NDArray[np.float32]:
+    """Where the decoder looks while it produces each token.
+
+    The mean over layers and heads, as in the tutorial's section "Attention plots".
+
+    Args:
+        decoder: trained decoder.
+        features: feature maps `[B, height, width, C]`.
+        tokens: int32 `[B, T]`, from `[START]`.
+        batch_images: number of images in one batch.
+
+    Returns:
+        float32 `[B, T-1, height, width]`; map t belongs to token t + 1 and sums to 1.
+    """
+    height, width, _ = decoder.feature_shape
+    maps = []
+    for start in range(0, len(features), batch_images):
+        part = slice(start, start + batch_images)
+        inputs = {"features": features[part], "tokens": tokens[part, :-1]}
+        _, scores = decoder(inputs, training=False, return_scores=True)
+        mean = keras.ops.convert_to_numpy(scores).mean(axis=(1, 2))
+        maps.append(mean.reshape(*mean.shape[:2], height, width))
+    return np.concatenate(maps)

@@ -1,0 +1,1 @@
+"""Stage `evaluate`: captions of a split, their metrics, and attention maps."""

@@ -1,0 +1,1 @@
+"""Comparing revisions with p-values, and holding one against limits."""

@@ -1,0 +1,145 @@
+"""A comparison as text for a terminal and as Markdown for a pull request."""
+
+from __future__ import annotations
+
+import html
+import json
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from captioning.evaluation.metrics import METRICS
+from captioning.experiments.as_json import method
+from captioning.experiments.comparison import Against, ChangedImage, Comparison, Experiment
+from captioning.experiments.significance import (
+    Difference,
+    Run,
+    interval,
+    mean,
+    mean_resampled,
+    spread,
+)
+from captioning.experiments.tables import Table, escaped
+
+
+def as_text(comparison: Comparison) -> str:
+    """For a terminal."""
+    parts = [table.text() for table in _tables(comparison)]
+    for experiment, against in zip(comparison.experiments[1:], comparison.against, strict=True):
+        lines = [_changed_title(comparison, experiment, against)]
+        for image in against.changed:
+            lines.append(f"  {image.image_id}  {_scores(image)}")
+            lines += [f"    before  {caption}" for caption in image.before]
+            lines += [f"    after   {caption}" for caption in image.after]
+        parts.append("\n".join(lines))
+    return "\n\n".join([*parts, *_remarks(comparison)])
+
+
+def as_markdown(comparison: Comparison) -> str:
+    """For a pull request; the changed captions are folded away."""
+    parts = ["## Captions compared", *(table.markdown() for table in _tables(comparison))]
+    for experiment, against in zip(comparison.experiments[1:], comparison.against, strict=True):
+        title = _changed_title(comparison, experiment, against)
+        rows = [
+            (image.image_id, _scores(image), " / ".join(image.before), " / ".join(image.after))
+            for image in against.changed
+        ]
+        if rows:
+            table = Table("", ("image", "CIDEr-D", "before", "after"), rows).markdown()
+            body = table.partition("\n\n")[2]
+            parts.append(
+                f"<details><summary>{html.escape(title)}</summary>\n\n{body}\n\n</details>"
+            )
+        else:
+            parts.append(escaped(title))
+    return "\n\n".join([*parts, *map(escaped, _remarks(comparison))])
+
+
+def _tables(comparison: Comparison) -> list[Table]:
+    """What is compared; params and figures that differ; metrics; differences."""
+    names = [experiment.name for experiment in comparison.experiments]
+    tables = [_experiments(comparison)]
+    if comparison.params:
+        rows = [(key, *map(_values, row)) for key, row in comparison.params.items()]
+        tables.append(Table("Params that differ", ("param", *names), rows))
+    title = f"Metrics over {comparison.images} images, with 95% intervals"
+    rows = [(metric, *(_metric(runs, metric) for runs in comparison.runs)) for metric in METRICS]
+    tables.append(Table(title, ("metric", *names), rows))
+    for experiment, against in zip(comparison.experiments[1:], comparison.against, strict=True):
+        tables.append(_differences(names[0], experiment, against))
+    differing = {key: row for key, row in comparison.figures.items() if len(set(sum(row, ()))) > 1}
+    if differing:
+        rows = [(key, *map(_figure, row)) for key, row in differing.items()]
+        tables.append(Table("Other figures that differ", ("figure", *names), rows))
+    return tables
+
+
+def _experiments(comparison: Comparison) -> Table:
+    """Which revisions stand behind which name."""
+    rows = [
+        (experiment.name, revision.name, (revision.commit or "")[:7] or "-")
+        for experiment in comparison.experiments
+        for revision in experiment.revisions
+    ]
+    title = f"Baseline: {comparison.experiments[0].name}"
+    return Table(title, ("experiment", "revision", "commit"), rows)
+
+
+def _differences(baseline: str, experiment: Experiment, against: Against) -> Table:
+    """Every metric's difference, interval, p-value and what that means."""
+    rows = []
+    for metric, difference in against.differences.items():
+        row = [metric, gain(difference), f"{difference.p:.4f}"]
+        if difference.seed_margin is not None:
+            row.append(f"{difference.seed_margin:.4f}")
+        rows.append([*row, difference.verdict])
+    header = ["metric", "difference [95%]", "p"]
+    if len(rows[0]) > len(header) + 1:
+        header.append("margin over seeds")
+    return Table(f"{experiment.name} against {baseline}", [*header, "verdict"], rows)
+
+
+def gain(difference: Difference) -> str:
+    """A difference with its interval."""
+    return f"{_signed(difference.value)} [{_signed(difference.low)}, {_signed(difference.high)}]"
+
+
+def _signed(value: float) -> str:
+    return f"{round(value, 4) + 0.0:+.4f}"  # + 0.0: no -0.0000.
+
+
+def _metric(runs: Sequence[Run], metric: str) -> str:
+    """The value with its 95% interval over images; over seeds also mean ± standard deviation."""
+    low, high = interval(mean_resampled(runs, metric))
+    deviation = spread(runs, metric)
+    seeds = "" if deviation is None else f" ± {deviation:.4f}"
+    return f"{mean(runs, metric):.4f}{seeds} [{low:.4f}, {high:.4f}]"
+
+
+def _values(values: Sequence[Any]) -> str:
+    """A param's values, each once."""
+    return ", ".join(dict.fromkeys(json.dumps(v, ensure_ascii=False, default=str) for v in values))
+
+
+def _figure(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return "-"
+    shown = f"{statistics.fmean(known):.6g}"
+    return shown if len(known) == 1 else f"{shown} ± {statistics.stdev(known):.2g}"
+
+
+def _changed_title(comparison: Comparison, experiment: Experiment, against: Against) -> str:
+    title = (
+        f"{experiment.name} against {comparison.experiments[0].name}: other captions for "
+        f"{against.changed_total} of {comparison.images} images"
+    )
+    return f"{title}; changed most by CIDEr-D:" if against.changed else title
+
+
+def _scores(image: ChangedImage) -> str:
+    return f"{image.cider_d_before:.3f} -> {image.cider_d_after:.3f} ({image.change:+.3f})"
+
+
+def _remarks(comparison: Comparison) -> list[str]:
+    return [method(comparison), *(f"Note: {note}." for note in comparison.notes)]

@@ -1,0 +1,130 @@
+"""Results of one experiment: captions, params and figures, as a revision holds them.
+
+A revision is `workspace` (the files in the folder), whatever Git resolves (branch, tag, commit) or
+the name of a DVC experiment. Nothing is checked out: DVC reads the file from Git, from its cache
+or from the remote.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import dvc.api
+from dvc.exceptions import DvcException, NotDvcRepoError
+from dvc.repo import Repo
+from dvc.scm import SCM, RevError, SCMError, resolve_rev
+
+from captioning.core.errors import InputError
+from captioning.evaluation.predictions import Prediction, parse_predictions
+from captioning.params.schema import parse_mapping
+
+WORKSPACE = "workspace"
+PREDICTIONS = "data/predictions.jsonl"
+PARAMS = "params.yaml"
+FIGURES = "metrics/evaluate.json"
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One experiment; its files are read when asked for, once.
+
+    Attributes:
+        name: as given: `workspace`, a Git revision or an experiment.
+        commit: its full hash; None for `workspace`.
+        root: the repository's folder.
+    """
+
+    name: str
+    commit: str | None
+    root: Path
+
+    @cached_property
+    def predictions(self) -> tuple[Prediction, ...]:
+        """The captions of the test split.
+
+        Raises:
+            InputError: they are nowhere to be had, or no predictions.
+        """
+        return tuple(parse_predictions(self._read(PREDICTIONS), self._place(PREDICTIONS)))
+
+    @cached_property
+    def params(self) -> dict[str, Any]:
+        """Every param by its dotted key.
+
+        Raises:
+            InputError: params.yaml is missing or no YAML mapping.
+        """
+        return flatten(parse_mapping(self._read(PARAMS), self._place(PARAMS)))
+
+    @cached_property
+    def figures(self) -> dict[str, float]:
+        """Every number of metrics/evaluate.json by its dotted key.
+
+        Raises:
+            InputError: the file is missing or no JSON object.
+        """
+        try:
+            values = json.loads(self._read(FIGURES))
+        except ValueError as error:
+            raise InputError(f"{self._place(FIGURES)} is not valid JSON: {error}") from None
+        if not isinstance(values, dict):
+            raise InputError(f"{self._place(FIGURES)} must hold an object")
+        flat = flatten(values).items()
+        return {key: value for key, value in flat if type(value) in (int, float)}
+
+    def _place(self, path: str) -> str:
+        return f"{path} of {self.name}"
+
+    def _read(self, path: str) -> bytes:
+        if self.commit is None:
+            try:
+                return (self.root / path).read_bytes()
+            except FileNotFoundError:
+                raise InputError(
+                    f"{self._place(path)} is missing: run `dvc checkout` or `dvc repro evaluate`"
+                ) from None
+        try:
+            content = dvc.api.read(path, repo=str(self.root), rev=self.commit, mode="rb")
+        except (DvcException, OSError) as error:
+            raise InputError(
+                f"{self._place(path)} is in neither Git, the DVC cache nor a remote: get it with "
+                f"`dvc fetch` or `dvc exp pull`, or run the experiment again ({error})"
+            ) from None
+        return bytes(content)
+
+
+def find_revision(name: str) -> Revision:
+    """The revision of that name in the repository around the current folder.
+
+    Raises:
+        InputError: there is no repository or no such revision.
+    """
+    try:
+        root = Path(Repo.find_root())
+        commit = None if name == WORKSPACE else resolve_rev(SCM(str(root)), name)
+    except NotDvcRepoError:
+        raise InputError("this folder is in no DVC repository: run from the project's") from None
+    except RevError:
+        raise InputError(
+            f"there is no revision {name!r}: give {WORKSPACE}, a branch, tag or commit, or an "
+            "experiment that `dvc exp list` shows"
+        ) from None
+    except SCMError as error:
+        raise InputError(f"revision {name!r} can't be looked up: {error}") from None
+    return Revision(name, commit, root)
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, with dotted keys; lists and empty mappings stay values."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

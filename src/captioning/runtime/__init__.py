@@ -1,0 +1,1 @@
+"""The machine: scratch folders, environment variables, clusters, object stores, devices."""

@@ -1,0 +1,1 @@
+"""Stage `train`: batches, loss, optimizer, the training loop and its reports."""

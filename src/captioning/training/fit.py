@@ -1,0 +1,93 @@
+"""Fitting the decoder to captions: reports, early stopping, resuming from a checkpoint."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from captioning.model import CaptionDecoder
+from captioning.params.stages import TrainParams
+from captioning.training.curves import CurveWriter, Validation
+from captioning.training.data import MeasuredBatches
+from captioning.training.loop import FitResult, ReportPlan, run
+from captioning.training.losses import MaskedCrossEntropy
+from captioning.training.optimizer import make_optimizer
+from captioning.training.samples import SampleCaptions
+from captioning.training.split_batch import SplitBatch
+
+COLUMNS = ("loss", "cross_entropy", "accuracy", "val_cross_entropy", "val_accuracy")
+
+
+def compiled(
+    decoder: CaptionDecoder, params: TrainParams, *, steps_per_epoch: int, jit_compile: bool
+) -> keras.Model:
+    """The model to fit: the decoder, or a `SplitBatch` of it where `train.parts` is above 1."""
+    model = decoder if params.parts == 1 else SplitBatch(decoder, params.parts)
+    optimizer = make_optimizer(
+        learning_rate=params.learning_rate,
+        steps=params.epochs * steps_per_epoch,
+        warmup_steps=round(params.warmup_epochs * steps_per_epoch),
+        schedule=params.schedule,
+        weight_decay=params.weight_decay,
+        clip_norm=params.clip_norm,
+        average_weights=params.average_weights,
+    )
+    loss = MaskedCrossEntropy(params.label_smoothing)
+    model.compile(optimizer=optimizer, loss=loss, jit_compile=jit_compile)
+    return model
+
+
+def fit(
+    decoder: CaptionDecoder,
+    *,
+    params: TrainParams,
+    batches: tf.data.Dataset,
+    measured: MeasuredBatches,
+    steps_per_epoch: int,
+    curves: Path,
+    samples: SampleCaptions | None = None,
+    jit_compile: bool = False,
+    checkpoint: Path | None = None,
+) -> FitResult:
+    """Train until the validation split stops improving; leave the best weights in the decoder.
+
+    Args:
+        decoder: trained in place.
+        params: the `train` section.
+        batches: batches of the train split without end, see `training_batches`.
+        measured: batches that every report measures.
+        steps_per_epoch: number of batches in one pass over the train split.
+        curves: path of the CSV with the learning curves.
+        samples: captions sample images at every report, with the weights that were validated.
+        jit_compile: whether XLA compiles the train step.
+        checkpoint: path of the training state; a run that finds one resumes from it.
+    """
+    steps = params.report_every or steps_per_epoch
+    by_loss = params.monitor == "loss"
+    plan = ReportPlan(
+        number=math.ceil(params.epochs * steps_per_epoch / steps),
+        steps=steps,
+        monitor="val_cross_entropy" if by_loss else "val_accuracy",
+        mode="min" if by_loss else "max",
+        patience=params.patience,
+    )
+    validation = Validation(measured)
+    averaging = (
+        [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)]
+        if params.average_weights is not None
+        else []
+    )
+    return run(
+        compiled(decoder, params, steps_per_epoch=steps_per_epoch, jit_compile=jit_compile),
+        batches=batches,
+        plan=plan,
+        # In this order: the averaged weights are in place before they are measured.
+        measures=[*averaging, validation],
+        writer=CurveWriter(curves, COLUMNS, steps, steps_per_epoch),
+        recorders=[samples, validation],
+        checkpoint=checkpoint,
+        untrained=validation.rows,
+    )

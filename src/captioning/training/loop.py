@@ -1,0 +1,99 @@
+"""The training loop that both phases share: reports, early stopping, checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from captioning.training.checkpoints import Checkpoint, Recorder
+from captioning.training.curves import CurveWriter
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """The outcome of a training run.
+
+    Attributes:
+        best: figures of the report whose weights the model now has.
+        reports: number of reports.
+        untrained: figures measured before the first step; empty where none were measured.
+    """
+
+    best: dict[str, float]
+    reports: int
+    untrained: dict[str, float]
+
+
+@dataclass(frozen=True)
+class ReportPlan:
+    """When a run is measured, and when it stops.
+
+    Attributes:
+        number: largest number of reports.
+        steps: optimizer steps before each report.
+        monitor: the figure that early stopping watches.
+        mode: `min` or `max`: whether lower or higher is better.
+        patience: reports without improvement before the run stops; None means never.
+    """
+
+    number: int
+    steps: int
+    monitor: str
+    mode: str
+    patience: int | None
+
+
+def run(
+    model: keras.Model,
+    *,
+    batches: tf.data.Dataset,
+    plan: ReportPlan,
+    writer: CurveWriter,
+    measures: Sequence[keras.callbacks.Callback] = (),
+    recorders: Sequence[Recorder | None] = (),
+    checkpoint: Path | None = None,
+    untrained: Sequence[dict[str, float]] = (),
+    validation_data: tf.data.Dataset | None = None,
+) -> FitResult:
+    """Train a compiled model until it stops improving; leave the best weights in it.
+
+    Args:
+        model: trained in place.
+        batches: batches without end.
+        plan: when the model is measured, and when training stops.
+        writer: writes the learning curves.
+        measures: callbacks that run before early stopping.
+        recorders: other callbacks with rows to save; those that are not in `measures` run after
+            early stopping.
+        checkpoint: path of the training state; a run that finds one resumes from it.
+        untrained: list that holds, after training, the figures of the untrained model.
+        validation_data: batches for Keras' own validation after every report.
+    """
+    stopper = keras.callbacks.EarlyStopping(
+        plan.monitor,
+        mode=plan.mode,
+        patience=plan.number if plan.patience is None else plan.patience,
+        restore_best_weights=True,
+    )
+    # Where the first step has to create the optimizer's variables, it is traced twice.
+    model.optimizer.build(model.trainable_variables)
+    known = [writer, *(recorder for recorder in recorders if recorder is not None)]
+    resume = Checkpoint(checkpoint, stopper, known)
+    others = [recorder for recorder in known if recorder not in measures]
+    model.fit(
+        batches.skip(resume.reports * plan.steps),
+        initial_epoch=resume.reports,
+        epochs=resume.reports if resume.finished else plan.number,
+        steps_per_epoch=plan.steps,
+        shuffle=False,
+        callbacks=[*measures, stopper, *others, resume],
+        validation_data=validation_data,
+        verbose=2,
+    )
+    best = (min if plan.mode == "min" else max)(writer.rows, key=lambda row: row[plan.monitor])
+    first = dict(untrained[0]) if untrained else {}
+    return FitResult(best=best, reports=len(writer.rows), untrained=first)

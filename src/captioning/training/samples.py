@@ -1,0 +1,88 @@
+"""Sample captions of fixed images while training, as the tutorial's `GenerateText` callback.
+
+Legend: `B` images, `C` feature channels.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from captioning.core.files import atomic_path
+from captioning.decoding.search import Sampler
+from captioning.model import CaptionDecoder
+from captioning.text import Vocabulary
+from captioning.training.examples import Examples
+
+TEMPERATURES = (0.0, 0.5, 1.0)
+
+
+class SampleCaptions(keras.callbacks.Callback):
+    """After every report, captions the same images at temperatures 0, 0.5 and 1.
+
+    Args:
+        decoder: captions with the weights it has at the time of the report.
+        path: JSON Lines, one line for every report and image.
+        examples: the images with their feature maps and captions.
+        vocabulary: of the model.
+        seed: of the draws.
+        verbose: whether to print them as well.
+    """
+
+    def __init__(
+        self,
+        decoder: CaptionDecoder,
+        path: Path,
+        examples: Examples,
+        vocabulary: Vocabulary,
+        seed: int,
+        verbose: bool = True,
+    ) -> None:
+        super().__init__()
+        self.path = path
+        self.image_ids, self.features, self.references = examples
+        self.vocabulary = vocabulary
+        self.verbose = verbose
+        self.samplers = {t: Sampler(decoder, t, seed) for t in TEMPERATURES}
+        self.rows: list[dict[str, Any]] = []
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Write the file, empty where nothing was recorded yet."""
+        self._write()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Caption the images and rewrite the file whole."""
+        if len(self.image_ids) == 0:
+            return
+        for sampler in self.samplers.values():
+            # The same draws at every report: what differs comes from the model.
+            sampler.reseed()
+        captions = {
+            temperature: [
+                self.vocabulary.decode(row)
+                for row in sampler.predict(self.features, verbose=0)["tokens"].tolist()
+            ]
+            for temperature, sampler in self.samplers.items()
+        }
+        # Counted on where training goes on in another way.
+        report = len(self.rows) // len(self.image_ids) + 1
+        for index, image_id in enumerate(self.image_ids):
+            said = {f"{t:g}": captions[t][index] for t in TEMPERATURES}
+            row = {
+                "report": report,
+                "image_id": image_id,
+                "references": list(self.references[index]),
+                "captions": said,
+            }
+            self.rows.append(row)
+            if self.verbose:
+                print(f"  {image_id}: " + " | ".join(said.values()))
+        self._write()
+
+    def _write(self) -> None:
+        with atomic_path(self.path) as temporary:
+            lines = [json.dumps(row, ensure_ascii=False, sort_keys=True) for row in self.rows]
+            temporary.write_bytes("".join(f"{line}\n" for line in lines).encode())

@@ -1,0 +1,160 @@
+"""Self-critical sequence training: the decoder learns from rewards of captions that it draws.
+
+Rennie et al. 2017, "Self-critical Sequence Training for Image Captioning"; the baseline is the mean
+reward of the image's other captions (Luo 2020, "A Better Variant of Self-Critical Sequence
+Training").
+
+Legend: `B` images, `N` captions drawn of an image, `R` references of an image, `T` tokens, `C`
+feature channels.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from captioning.decoding.search import Sampler
+from captioning.model import CaptionDecoder
+from captioning.params.stages import TrainParams
+from captioning.training.curves import CurveWriter
+from captioning.training.data import TrainingData
+from captioning.training.loop import FitResult, ReportPlan, run
+from captioning.training.losses import weighted_cross_entropy
+from captioning.training.optimizer import make_optimizer
+from captioning.training.rewards import CaptionReward
+from captioning.training.samples import SampleCaptions
+
+
+class SelfCritical(keras.Model):
+    """Trains a decoder in place; its batches are those of `batches.reference_batches`.
+
+    `fit` logs `reward`, the mean of the captions drawn, and `val_reward`, that of greedy ones.
+    Captions are drawn without dropout; the step that learns from them has the model's own.
+
+    Args:
+        decoder: trained on captions before.
+        reward: of whole captions.
+        captions: drawn of each image, `N`, two at least.
+        seed: of the draws.
+    """
+
+    def __init__(
+        self, decoder: CaptionDecoder, reward: CaptionReward, captions: int, seed: int
+    ) -> None:
+        super().__init__(name="self_critical")
+        self.decoder = decoder
+        self.sampler = Sampler(decoder, temperature=1.0, seed=seed)
+        self.greedy = Sampler(decoder, temperature=0.0)
+        self.reward = reward
+        self.captions = captions
+        self.mean_reward = keras.metrics.Mean("reward")
+        # Its weights are those of the decoder, which has them.
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """The greedy captions int32 `[B, T]` of feature maps `[B, height, width, C]`."""
+        return self.greedy(inputs)["tokens"]
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """Draw captions, reward them, make the better ones likelier."""
+        features, references = data
+        drawn = self.sampler.draw(features, self.captions)["tokens"]
+        rewards = self._rewards(drawn, references)
+        others = (tf.reduce_sum(rewards, 1, keepdims=True) - rewards) / (self.captions - 1)
+        inputs, targets, weights = pack_weighted(drawn, rewards - others)
+        with tf.GradientTape() as tape:
+            logits = self.decoder({"features": features, "tokens": inputs}, training=True)
+            loss = weighted_cross_entropy(targets, logits, weights)
+        variables = self.decoder.trainable_variables
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        self.mean_reward.update_state(rewards)
+        return {"reward": self.mean_reward.result()}
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Reward the greedy captions."""
+        features, references = data
+        self.mean_reward.update_state(self._rewards(self(features)[:, None], references))
+        return {"reward": self.mean_reward.result()}
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """What Keras resets at the start of an epoch and of a validation."""
+        return [self.mean_reward]
+
+    def _rewards(self, captions: Any, references: Any) -> Any:
+        """float32 `[B, N]` of captions `[B, N, T]` and references `[B, R, T]`; no gradient."""
+        rewards = tf.numpy_function(self.reward, (captions, references), tf.float32)
+        return tf.ensure_shape(rewards, captions.shape[:2])
+
+
+def pack_weighted(captions: Any, weights: Any) -> tuple[Any, Any, Any]:
+    """Drawn captions as the decoder takes them: an image's in one sequence, no padding between.
+
+    Args:
+        captions: int32 `[B, N, T]`, from `[START]`, padded with 0.
+        weights: float32 `[B, N]`.
+
+    Returns:
+        Inputs int32, targets int32 (the tokens one place on) and each target's weight float32, all
+        `[B, T']`, padded with 0.
+    """
+    rows = tf.shape(captions)[0]
+    targets = captions[:, :, 1:]
+    kept = tf.reshape(tf.not_equal(targets, 0), (rows, -1))
+
+    def pack(values: Any) -> Any:
+        return tf.ragged.boolean_mask(tf.reshape(values, (rows, -1)), kept).to_tensor()
+
+    spread = tf.broadcast_to(weights[:, :, None], tf.shape(targets))
+    return pack(captions[:, :, :-1]), pack(targets), pack(spread)
+
+
+def refine(
+    decoder: CaptionDecoder,
+    *,
+    params: TrainParams,
+    data: TrainingData,
+    curves: Path,
+    samples: SampleCaptions | None = None,
+    checkpoint: Path | None = None,
+) -> FitResult | None:
+    """Train on rewards; leave the weights in the decoder whose greedy captions earn the most.
+
+    Args:
+        decoder: trained in place.
+        params: the `train` section; its `self_critical` says how.
+        data: its captions are the references.
+        curves: path of the CSV with the learning curves; only its header where `epochs` is 0.
+        samples: captions sample images after every epoch.
+        checkpoint: path of the training state; a run that finds one resumes from it.
+
+    Returns:
+        None where `self_critical.epochs` is 0.
+    """
+    settings = params.self_critical
+    steps = data.steps_per_epoch
+    writer = CurveWriter(curves, ("reward", "val_reward"), steps, steps)
+    if settings.epochs == 0:
+        writer.write()
+        return None
+    reward = CaptionReward.fit(data.captions("train"), settings.bleu_weight)
+    model = SelfCritical(decoder, reward, settings.captions, params.seed)
+    optimizer = make_optimizer(
+        learning_rate=settings.learning_rate,
+        steps=settings.epochs * steps,
+        weight_decay=params.weight_decay,
+        clip_norm=params.clip_norm,
+    )
+    model.compile(optimizer=optimizer, jit_compile=False)
+    return run(
+        model,
+        batches=data.references("train", params.seed),
+        plan=ReportPlan(settings.epochs, steps, "val_reward", "max", params.patience),
+        writer=writer,
+        recorders=[samples],
+        checkpoint=checkpoint,
+        validation_data=data.references("validation"),
+    )

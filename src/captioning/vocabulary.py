@@ -1,0 +1,83 @@
+"""Fitting the vocabulary to the train split, and measuring it on every split.
+
+Legend: `V` tokens in the vocabulary, special ones included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from captioning.core.files import atomic_path
+from captioning.core.splits import SPLITS
+from captioning.data.raw_table import read_raw
+from captioning.params.stages import VocabularyParams
+from captioning.text import (
+    END,
+    START,
+    UNK,
+    Standardization,
+    fit_vocabulary,
+    marginal_entropy,
+    output_bias,
+    uniform_entropy,
+)
+
+
+def write_vocabulary(raw: Path | str, folder: Path, params: VocabularyParams) -> dict[str, Any]:
+    """Fit a vocabulary and write it with its counts and the output layer's initial bias.
+
+    Args:
+        raw: folder of the raw table.
+        folder: existing, empty folder for the vocabulary's own files, `counts.parquet` (`token`,
+            `count` int64 `[V]`) and `output_bias.npy` (float32 `[V]`).
+        params: the `vocabulary` section.
+
+    Returns:
+        `size`; `coverage`: share of the train split's tokens that are known;
+        `out_of_vocabulary_rate` for every split; `uniform_entropy` and `marginal_entropy` in nats.
+
+    Raises:
+        InputError: no train caption has a word, or `max_size` has no room.
+    """
+    vocabulary = fit_vocabulary(
+        params.kind,
+        _captions(raw, "train"),
+        Standardization(params.normalization, params.lowercase, params.punctuation),
+        params.max_size,
+        params.min_count,
+        params.character_coverage,
+    )
+    counts = {split: vocabulary.count(_captions(raw, split)) for split in SPLITS}
+    vocabulary.save(folder)
+    columns = {"token": list(vocabulary.tokens), "count": pa.array(counts["train"], pa.int64())}
+    with atomic_path(folder / "counts.parquet") as path:
+        pq.write_table(pa.table(columns), path, compression="zstd")
+    with atomic_path(folder / "output_bias.npy") as path:
+        np.save(path, output_bias(counts["train"]), allow_pickle=False)
+    unknown = {split: _unknown_share(counts[split]) for split in SPLITS}
+    return {
+        "size": len(vocabulary),
+        "coverage": round(1 - unknown["train"], 6),
+        "out_of_vocabulary_rate": {split: round(unknown[split], 6) for split in SPLITS},
+        "uniform_entropy": round(uniform_entropy(len(vocabulary)), 6),
+        "marginal_entropy": round(marginal_entropy(counts["train"]), 6),
+    }
+
+
+def _captions(raw: Path | str, split: str) -> Iterator[str]:
+    """Every caption of one split, read a row group at a time."""
+    for row in read_raw(raw, split, columns=["captions"]):
+        yield from row["captions"]
+
+
+def _unknown_share(counts: NDArray[np.int64]) -> float:
+    """Share of the tokens that are unknown, `[START]` and `[END]` aside; 0 where there is none."""
+    tokens = int(counts.sum() - counts[START] - counts[END])
+    return int(counts[UNK]) / tokens if tokens else 0.0

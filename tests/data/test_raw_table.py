@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from captioning.core.errors import InputError
+from captioning.core.splits import SPLITS, shard_paths
+from captioning.data.raw_table import read_raw
+from captioning.download.datasets.base import Example, Rejections
+from captioning.download.write_raw import write_raw
+
+
+def picture(width: int = 3, height: int = 2, colour: str = "red") -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (width, height), colour).save(file, "PNG")
+    return file.getvalue()
+
+
+class Listed:
+    """A dataset of the examples given."""
+
+    def __init__(self, examples: Sequence[Example], extras: Sequence[pa.Field] = ()) -> None:
+        self.extras = extras
+        self._examples = examples
+
+    def examples(self, rejections: Rejections) -> Iterator[Example]:
+        yield from self._examples
+
+
+def example(
+    image_id: str, split: str = "train", *captions: str, image: bytes | None = None
+) -> Example:
+    data = picture() if image is None else image
+    return Example(image_id, split, data, captions or (f"caption of {image_id}",), {})
+
+
+ONE_EACH = [example(f"the {split}", split) for split in SPLITS]
+
+
+def test_rows_come_back_as_written(tmp_path: Path) -> None:
+    first = example("a", "train", "one", "two", image=picture(5, 4))
+    summary = write_raw(Listed([first, *ONE_EACH]), tmp_path, 1, Rejections())
+    rows = list(read_raw(tmp_path, "train"))
+    assert rows[0] == {
+        "image_id": "a",
+        "image": picture(5, 4),
+        "width": 5,
+        "height": 4,
+        "captions": ["one", "two"],
+    }
+    assert [row["image_id"] for row in rows] == ["a", "the train"]
+    assert summary == {
+        "images": {"train": 2, "validation": 1, "test": 1},
+        "captions": {"train": 3, "validation": 1, "test": 1},
+        "rejected": {},
+        "rejected_names": {},
+    }
+
+
+def test_examples_go_to_shards_in_turn(tmp_path: Path) -> None:
+    examples = [example(f"i{i}") for i in range(5)]
+    write_raw(Listed([*examples, *ONE_EACH[1:]]), tmp_path, 3, Rejections())
+    shards = [[row["image_id"] for row in read_raw(tmp_path, "train", k)] for k in range(3)]
+    assert shards == [["i0", "i3"], ["i1", "i4"], ["i2"]]
+    assert [row["image_id"] for row in read_raw(tmp_path, "train")] == [
+        "i0",
+        "i3",
+        "i1",
+        "i4",
+        "i2",
+    ]
+    # Shards without a row are there all the same, and nothing else is.
+    assert [len(list(read_raw(tmp_path, "test", k))) for k in range(3)] == [1, 0, 0]
+    expected = sorted(path for split in SPLITS for path in shard_paths(tmp_path, split, "parquet"))
+    assert sorted(tmp_path.iterdir()) == expected
+
+
+def test_row_groups_hold_64_images(tmp_path: Path) -> None:
+    examples = [example(f"i{i}") for i in range(150)]
+    write_raw(Listed([*examples, *ONE_EACH[1:]]), tmp_path, 1, Rejections())
+    (path,) = shard_paths(tmp_path, "train", "parquet")
+    metadata = pq.ParquetFile(path).metadata
+    sizes = [metadata.row_group(k).num_rows for k in range(metadata.num_row_groups)]
+    assert sizes == [64, 64, 22]
+    assert [row["image_id"] for row in read_raw(tmp_path, "train")] == [f"i{i}" for i in range(150)]
+
+
+def test_same_examples_give_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        write_raw(Listed(ONE_EACH), tmp_path / name, 2, Rejections())
+    sums = [
+        [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted((tmp_path / n).iterdir())]
+        for n in ("first", "second")
+    ]
+    assert sums[0] == sums[1]
+    assert len(sums[0]) == 6
+
+
+def test_extras_become_columns(tmp_path: Path) -> None:
+    extras = [pa.field("background", pa.string()), pa.field("held_out", pa.bool_())]
+    values = {"background": "grass", "held_out": True}
+    examples = [Example(s, s, picture(), ("a",), values) for s in SPLITS]
+    write_raw(Listed(examples, extras), tmp_path, 1, Rejections())
+    assert list(read_raw(tmp_path, "test", columns=["background", "held_out"])) == [values]
+
+
+def test_bad_images_are_counted_by_reason_and_listed(tmp_path: Path) -> None:
+    bad = [
+        example("text", image=b"hello"),
+        example("empty", image=b""),
+        example("cut", image=picture(200, 200)[:-40]),
+    ]
+    summary = write_raw(Listed([*bad, *ONE_EACH]), tmp_path, 1, Rejections())
+    assert summary["rejected_names"] == {
+        "not an image": ["text"],
+        "empty image": ["empty"],
+        "truncated or corrupt image": ["cut"],
+    }
+    assert summary["rejected"] == dict.fromkeys(summary["rejected_names"], 1)
+    assert [row["image_id"] for row in read_raw(tmp_path, "train")] == ["the train"]
+
+
+def test_captions_are_trimmed_and_empty_ones_rejected(tmp_path: Path) -> None:
+    long = " ".join(["word"] * 500)
+    captions = ("  a dog \n", " \t ", long, "Собака бежит", "", "犬が走る", "... !")
+    summary = write_raw(
+        Listed([example("a", "train", *captions), *ONE_EACH]), tmp_path, 1, Rejections()
+    )
+    row = next(read_raw(tmp_path, "train"))
+    assert row["captions"] == ["a dog", long, "Собака бежит", "犬が走る"]
+    assert summary["rejected_names"] == {
+        "caption without a word": ["a caption 6"],
+        "empty caption": ["a caption 1", "a caption 4"],
+    }
+    assert summary["captions"]["train"] == 5
+
+
+def test_image_left_without_captions_is_rejected(tmp_path: Path) -> None:
+    none = Example("none", "train", picture(), (), {})
+    summary = write_raw(
+        Listed([none, example("blank", "train", " "), *ONE_EACH]), tmp_path, 1, Rejections()
+    )
+    assert summary["rejected"] == {"empty caption": 1, "image without captions": 2}
+    assert summary["rejected_names"]["image without captions"] == ["none", "blank"]
+
+
+def test_duplicate_image_id_is_rejected_across_splits(tmp_path: Path) -> None:
+    summary = write_raw(
+        Listed([*ONE_EACH, example("the train", "test")]), tmp_path, 1, Rejections()
+    )
+    assert summary["rejected_names"] == {"duplicate image id": ["the train"]}
+    assert summary["images"]["test"] == 1
+
+
+def test_split_without_an_image_is_an_error_and_leaves_no_shard(tmp_path: Path) -> None:
+    examples = [*ONE_EACH[:2], example("bad", "test", image=b"no")]
+    with pytest.raises(InputError, match=r"the test split has no usable image.*'not an image': 1"):
+        write_raw(Listed(examples), tmp_path, 2, Rejections())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_error_midway_leaves_no_shard(tmp_path: Path) -> None:
+    class Failing(Listed):
+        def examples(self, rejections: Rejections) -> Iterator[Example]:
+            yield from self._examples
+            raise InputError("the archive ends here")
+
+    with pytest.raises(InputError, match="the archive ends here"):
+        write_raw(Failing(ONE_EACH), tmp_path, 1, Rejections())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_reading_names_what_is_wrong(tmp_path: Path) -> None:
+    write_raw(Listed(ONE_EACH), tmp_path, 2, Rejections())
+    with pytest.raises(InputError, match=r"has no other shard \(\*\.parquet\): run `dvc repro`"):
+        read_raw(tmp_path, "other")
+    with pytest.raises(InputError, match=r"has no column 'boxes'; it has image_id, image, width"):
+        list(read_raw(tmp_path, "train", columns=["boxes"]))
+    path = shard_paths(tmp_path, "test", "parquet")[0]
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(InputError, match=r"test-00000-of-00002\.parquet is damaged.*dvc repro"):
+        list(read_raw(tmp_path, "test"))

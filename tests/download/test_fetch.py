@@ -1,0 +1,281 @@
+from __future__ import annotations
+
+import hashlib
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tenacity import wait_none
+
+from captioning.core.errors import InputError
+from captioning.download.sources import fetch as module
+from captioning.download.sources.fetch import ATTEMPTS, fetch
+
+DATA = bytes(range(256)) * 4096
+MD5 = hashlib.md5(DATA).hexdigest()
+NAME = "Flickr8k text.zip"
+
+
+class Server(ThreadingHTTPServer):
+    """Serves `data`; `faults` are taken one a request: a status, or how many bytes to send."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.data = DATA
+        self.etag: str | None = '"version 1"'
+        self.ranges = True
+        self.content_range: str | None = None
+        self.faults: list[tuple[str, int]] = []
+        self.requests: list[tuple[str, str | None]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/files/"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        server = self.server
+        wanted = self.headers.get("Range")
+        server.requests.append((self.path, wanted))
+        fault, value = server.faults.pop(0) if server.faults else ("", 0)
+        if fault == "status":
+            self.send_error(value)
+            return
+        start = 0
+        if wanted and server.ranges and self.headers.get("If-Range") == server.etag:
+            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+        body = server.data[start:]
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(body)))
+        if server.etag:
+            self.send_header("ETag", server.etag)
+        if start:
+            size = len(server.data)
+            default = f"bytes {start}-{size - 1}/{size}"
+            self.send_header("Content-Range", server.content_range or default)
+        self.end_headers()
+        self.wfile.write(body[:value] if fault == "cut" else body)
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CAPTIONING_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("CAPTIONING_SOURCE", raising=False)
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(module, "_CHUNK", 1 << 14)
+    return tmp_path / "cache"
+
+
+def get(server: Server, md5: str = MD5) -> Path:
+    return fetch(server.url, NAME, md5, wait=wait_none())
+
+
+def starts(server: Server) -> list[str | None]:
+    return [wanted for _, wanted in server.requests]
+
+
+def test_download_is_kept_under_its_checksum(server: Server, cache: Path) -> None:
+    path = get(server)
+    assert path == cache / MD5 / NAME
+    assert path.read_bytes() == DATA
+    assert get(server) == path
+    assert server.requests == [("/files/Flickr8k%20text.zip", None)]
+    assert {entry.name for entry in path.parent.iterdir()} <= {NAME, "lock"}
+
+
+def test_damaged_file_in_the_cache_is_fetched_again(server: Server) -> None:
+    path = get(server)
+    path.write_bytes(b"damaged")
+    assert get(server).read_bytes() == DATA
+    assert len(server.requests) == 2
+
+
+def test_cut_connection_is_resumed_where_it_broke(server: Server) -> None:
+    server.faults = [("cut", 500_000), ("cut", 300_000)]
+    assert get(server).read_bytes() == DATA
+    first, second, third = starts(server)
+    assert first is None
+    assert second is not None
+    assert third is not None
+    offsets = [int(s.removeprefix("bytes=").removesuffix("-")) for s in (second, third)]
+    assert 0 < offsets[0] <= 500_000 < offsets[1] <= 800_000
+
+
+def test_partial_file_of_an_earlier_run_is_resumed(server: Server, cache: Path) -> None:
+    server.faults = [("cut", 500_000)] + [("status", 503)] * (ATTEMPTS - 1)
+    with pytest.raises(InputError, match="status 503"):
+        get(server)
+    (partial,) = cache.glob("*/*.partial")
+    kept = partial.stat().st_size
+    assert 0 < kept <= 500_000
+    server.requests.clear()
+    assert get(server).read_bytes() == DATA
+    assert starts(server) == [f"bytes={kept}-"]
+
+
+def test_server_that_ignores_ranges_makes_it_start_again(server: Server) -> None:
+    server.ranges = False
+    server.faults = [("cut", 500_000)]
+    assert get(server).read_bytes() == DATA
+    assert len(server.requests) == 2
+
+
+def test_file_changed_meanwhile_is_fetched_from_its_start(server: Server) -> None:
+    server.data, server.etag = bytes(len(DATA)), '"version 0"'
+    server.faults = [("cut", 500_000)] + [("status", 503)] * (ATTEMPTS - 1)
+    with pytest.raises(InputError, match="status 503"):
+        get(server)
+    server.data, server.etag = DATA, '"version 1"'
+    assert get(server).read_bytes() == DATA
+
+
+@pytest.mark.parametrize("etag", [None, 'W/"weak"'])
+def test_without_a_strong_validator_nothing_is_resumed(server: Server, etag: str | None) -> None:
+    server.etag = etag
+    server.faults = [("cut", 500_000)]
+    assert get(server).read_bytes() == DATA
+    assert starts(server) == [None, None]
+
+
+def test_wrong_range_in_the_answer_is_not_appended(server: Server) -> None:
+    server.content_range = f"bytes 7-{len(DATA) - 1}/{len(DATA)}"
+    server.faults = [("cut", 500_000)]
+    assert get(server).read_bytes() == DATA
+    assert starts(server)[2] is None
+
+
+def test_range_beyond_the_end_makes_it_start_again(server: Server) -> None:
+    server.faults = [("cut", 500_000), ("status", 416)]
+    assert get(server).read_bytes() == DATA
+    assert starts(server)[2] is None
+
+
+def test_server_error_is_tried_again(server: Server) -> None:
+    server.faults = [("status", 500), ("status", 429)]
+    assert get(server).read_bytes() == DATA
+    assert len(server.requests) == 3
+
+
+def test_server_error_that_stays_names_the_url(server: Server) -> None:
+    server.faults = [("status", 500)] * ATTEMPTS
+    pattern = rf"{server.url}Flickr8k%20text\.zip .*{ATTEMPTS} attempts \(status 500.*_SOURCE"
+    with pytest.raises(InputError, match=pattern):
+        get(server)
+    assert len(server.requests) == ATTEMPTS
+
+
+def test_missing_file_fails_at_once(server: Server) -> None:
+    server.faults = [("status", 404)]
+    pattern = r"Flickr8k%20text\.zip can't be fetched \(status 404 Not Found\): .*CAPTIONING_SOURCE"
+    with pytest.raises(InputError, match=pattern):
+        get(server)
+    assert len(server.requests) == 1
+
+
+def test_no_network_names_the_url_and_the_way_out() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        with pytest.raises(InputError, match=rf"{url}/a\.zip can't be fetched.*CAPTIONING_SOURCE"):
+            fetch(url, "a.zip", MD5, wait=wait_none())
+
+
+def test_wrong_checksum_of_a_download_names_both_and_removes_it(
+    server: Server, cache: Path
+) -> None:
+    wrong = "0" * 32
+    pattern = rf"MD5 of {NAME} is {MD5}, expected {wrong}; the download was removed: try again"
+    with pytest.raises(InputError, match=pattern):
+        get(server, wrong)
+    assert {path.name for path in (cache / wrong).iterdir()} <= {"lock"}
+
+
+def test_concurrent_fetches_download_once(server: Server) -> None:
+    threads = [threading.Thread(target=get, args=(server,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(server.requests) == 1
+
+
+def test_local_file_is_used_where_it_lies(tmp_path: Path, cache: Path) -> None:
+    (tmp_path / NAME).write_bytes(DATA)
+    assert fetch(str(tmp_path), NAME, MD5) == tmp_path / NAME
+    assert not cache.exists()
+
+
+def test_local_file_with_a_wrong_checksum_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(b"other")
+    found = hashlib.md5(b"other").hexdigest()
+    with pytest.raises(InputError, match=rf"{NAME}: MD5 is {found}, expected {MD5}: put the right"):
+        fetch(str(tmp_path), NAME, MD5)
+    assert (tmp_path / NAME).read_bytes() == b"other"
+
+
+def test_missing_local_file_or_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=rf"source {tmp_path} has no file a\.zip"):
+        fetch(str(tmp_path), "a.zip", MD5)
+    with pytest.raises(InputError, match=r"nowhere is no folder, so there is no a\.zip"):
+        fetch(str(tmp_path / "nowhere"), "a.zip", MD5)
+
+
+def test_file_without_a_checksum_is_fetched_once(server: Server, cache: Path) -> None:
+    path = fetch(server.url, NAME, None, folder="Train", wait=wait_none())
+    assert path.read_bytes() == DATA and path.parent.parent == cache
+    assert fetch(server.url, NAME, None, folder="Train", wait=wait_none()) == path
+    assert server.requests == [("/files/Train/Flickr8k%20text.zip", None)]
+    other = fetch(server.url, NAME, None, folder="Validation", wait=wait_none())
+    assert other != path
+
+
+def test_local_file_may_lie_in_the_folder_or_below(tmp_path: Path) -> None:
+    (tmp_path / "Train").mkdir()
+    (tmp_path / "Train" / NAME).write_bytes(b"below")
+    assert fetch(str(tmp_path), NAME, None, folder="Train") == tmp_path / "Train" / NAME
+    (tmp_path / NAME).write_bytes(DATA)
+    assert fetch(str(tmp_path), NAME, MD5, folder="Train") == tmp_path / NAME
+
+
+def test_environment_goes_before_the_source(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAPTIONING_SOURCE", server.url)
+    assert fetch("/nowhere", NAME, MD5).read_bytes() == DATA
+
+
+def test_other_protocols_are_refused() -> None:
+    with pytest.raises(InputError, match=r"ftp://host: only http, https and local folders"):
+        fetch("ftp://host", NAME, MD5)
+
+
+def test_cache_that_cannot_be_written_is_named(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("CAPTIONING_CACHE", str(tmp_path / "file"))
+    with pytest.raises(InputError, match=r"can't be kept in the cache .*set CAPTIONING_CACHE"):
+        get(server)

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from flickr8k_release import IMAGES, TEXT, release
+from imports import ROOT
+from PIL import Image
+from ruamel.yaml import YAML
+
+from captioning.core.errors import InputError
+from captioning.core.files import read_json
+from captioning.data.raw_table import read_raw
+from captioning.download.datasets.base import Example, Rejections
+from captioning.download.datasets.flickr8k import Flickr8k
+from captioning.download.datasets.registry import make_dataset
+from captioning.params.datasets import Flickr8kParams
+from captioning.params.stages import load_params
+
+
+def picture(colour: str) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 6), colour).save(file, "JPEG")
+    return file.getvalue()
+
+
+def photographs() -> dict[str, bytes]:
+    names = {"1_a": "red", "2_b": "green", "3_c": "blue", "4_d": "white", "5_e": "black"}
+    return {
+        "Flicker8k_Dataset/": b"",
+        "__MACOSX/Flicker8k_Dataset/._1_a.jpg": b"the Mac's own",
+        **{f"Flicker8k_Dataset/{name}.jpg": picture(colour) for name, colour in names.items()},
+    }
+
+
+def texts() -> dict[str, bytes]:
+    return {
+        "Flickr8k.token.txt": (
+            "1_a.jpg#0\tA red field .\r\n"
+            "1_a.jpg#1\tNothing but\tred .\n"
+            "a line without a tab\n"
+            "2_b.jpg#0\tGrass .\n"
+            "\n"
+            "3_c.jpg#zero\tA number that is none .\n"
+            "3_c.jpg#0\tLe ciel est d'un bleu très pur .\n"
+            "3_c.jpg#1\t \n"
+            "4_d.jpg#0\tSnow .\n"
+            "4_d.jpg.1#0\tNo such image .\n"
+        ).encode(),
+        "Flickr_8k.trainImages.txt": b"3_c.jpg\r\n1_a.jpg\r\n9_z.jpg\r\n",
+        "Flickr_8k.devImages.txt": b"2_b.jpg\n\n",
+        "Flickr_8k.testImages.txt": b"4_d.jpg",
+        "readme.txt": b"for research use",
+    }
+
+
+@pytest.fixture(autouse=True)
+def _no_override(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CAPTIONING_SOURCE", raising=False)
+
+
+def test_splits_keep_the_order_of_their_files(tmp_path: Path) -> None:
+    examples = list(Flickr8k(release(tmp_path, photographs(), texts())).examples(Rejections()))
+    assert [(e.split, e.image_id) for e in examples] == [
+        ("train", "3_c"),
+        ("train", "1_a"),
+        ("validation", "2_b"),
+        ("test", "4_d"),
+    ]
+    assert examples[1] == Example(
+        "1_a", "train", picture("red"), ("A red field .", "Nothing but\tred ."), {}
+    )
+    assert examples[0].captions == ("Le ciel est d'un bleu très pur .", " ")
+
+
+def test_what_is_skipped_is_counted_and_named(tmp_path: Path) -> None:
+    rejections = Rejections()
+    list(Flickr8k(release(tmp_path, photographs(), texts())).examples(rejections))
+    assert rejections.items() == {
+        "image in no split": ["Flicker8k_Dataset/5_e.jpg"],
+        "image listed but missing": ["9_z.jpg"],
+        "caption of an image that does not exist": ["4_d.jpg.1#0"],
+        "malformed caption line": ["Flickr8k.token.txt line 3", "Flickr8k.token.txt line 6"],
+    }
+
+
+def test_line_that_is_no_utf8_is_malformed(tmp_path: Path) -> None:
+    text = texts()
+    text["Flickr8k.token.txt"] = b"1_a.jpg#0\tcaf\xe9\n" + text["Flickr8k.token.txt"]
+    rejections = Rejections()
+    list(Flickr8k(release(tmp_path, photographs(), text)).examples(rejections))
+    assert rejections.items()["malformed caption line"][0] == "Flickr8k.token.txt line 1"
+
+
+def test_archive_without_a_split_file_is_refused(tmp_path: Path) -> None:
+    text = texts()
+    del text["Flickr_8k.devImages.txt"]
+    params = release(tmp_path, photographs(), text)
+    with pytest.raises(InputError, match=rf"{TEXT} has no member 'Flickr_8k\.devImages\.txt'"):
+        list(Flickr8k(params).examples(Rejections()))
+
+
+def test_archive_without_images_is_refused(tmp_path: Path) -> None:
+    params = release(tmp_path, {"other/1.jpg": b""}, texts())
+    with pytest.raises(InputError, match=r"none of the 3 images of the train split is there"):
+        list(Flickr8k(params).examples(Rejections()))
+
+
+def test_environment_goes_before_the_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = release(tmp_path, photographs(), texts())
+    monkeypatch.setenv("CAPTIONING_SOURCE", str(tmp_path))
+    elsewhere = params.model_copy(update={"source": "https://example.invalid/nowhere"})
+    assert len(list(Flickr8k(elsewhere).examples(Rejections()))) == 4
+
+
+def stage(folder: Path, params: Flickr8kParams) -> subprocess.CompletedProcess[str]:
+    """Run the stage in a folder of its own."""
+    yaml = YAML()
+    values = yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    values["dataset"] = "flickr8k"
+    values["datasets"]["flickr8k"] = params.model_dump()
+    values["download"]["shards"] = 2
+    with open(folder / "params.yaml", "w", encoding="utf-8") as file:
+        yaml.dump(values, file)
+    return subprocess.run(
+        [sys.executable, ROOT / "stages" / "download.py"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_stage_writes_the_raw_table_and_its_figures(tmp_path: Path) -> None:
+    done = stage(tmp_path, release(tmp_path / "source", photographs(), texts()))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert isinstance(make_dataset(load_params(tmp_path / "params.yaml")), Flickr8k)
+    rows = list(read_raw(tmp_path / "data" / "raw", "train"))
+    assert [(row["image_id"], row["width"], row["height"]) for row in rows] == [
+        ("3_c", 8, 6),
+        ("1_a", 8, 6),
+    ]
+    figures = read_json(tmp_path / "metrics" / "download.json")
+    assert figures["images"] == {"train": 2, "validation": 1, "test": 1}
+    assert figures["captions"] == {"train": 3, "validation": 1, "test": 1}
+    assert figures["rejected"] == {
+        "caption of an image that does not exist": 1,
+        "empty caption": 1,
+        "image in no split": 1,
+        "image listed but missing": 1,
+        "malformed caption line": 2,
+    }
+
+
+def test_stage_prints_an_error_without_a_traceback(tmp_path: Path) -> None:
+    params = release(tmp_path / "source", photographs(), texts())
+    (tmp_path / "source" / IMAGES).unlink()
+    done = stage(tmp_path, params)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: source ")
+    assert f"has no file {IMAGES}" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+import test_fetch
+
+from captioning.core.errors import InputError
+from captioning.download.sources.locate import locate
+
+DATA = b"an archive"
+MD5 = hashlib.md5(DATA).hexdigest()
+OTHER = "0" * 32
+
+
+# Fixtures: a real HTTP server; no environment but the test's own.
+server = test_fetch.server
+environment = test_fetch.cache
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "files" / "a b.zip"
+    path.parent.mkdir()
+    path.write_bytes(DATA)
+    return path
+
+
+def test_a_file_is_used_where_it_lies(file, monkeypatch):
+    monkeypatch.setenv("HOME", str(file.parent))
+    for place in (str(file), "~/a b.zip"):
+        assert locate(place, MD5) == locate(place, None) == file
+
+
+def test_a_folder_is_used_where_it_lies(file):
+    assert locate(str(file.parent), None) == file.parent
+
+
+def test_another_sum_is_refused(file):
+    with pytest.raises(InputError, match=rf"a b\.zip: MD5 is {MD5}, expected {OTHER}"):
+        locate(str(file), OTHER)
+
+
+def test_a_url_is_fetched_into_the_cache(server, tmp_path):
+    path = locate(f"{server.url}Flickr8k%20text.zip", test_fetch.MD5)
+    assert path.read_bytes() == test_fetch.DATA
+    assert path == tmp_path / "cache" / test_fetch.MD5 / "Flickr8k text.zip"
+    assert [place for place, _ in server.requests] == ["/files/Flickr8k%20text.zip"]
+
+
+@pytest.mark.parametrize("place", ["/nowhere/a b.zip", "https://example.invalid/x/a%20b.zip"])
+def test_what_is_not_here_may_come_from_the_source_in_the_environment(file, place, monkeypatch):
+    monkeypatch.setenv("CAPTIONING_SOURCE", str(file.parent))
+    assert locate(place, MD5) == file
+
+
+def test_the_source_in_the_environment_does_not_replace_a_file_that_is_here(file, monkeypatch):
+    monkeypatch.setenv("CAPTIONING_SOURCE", "/nowhere")
+    assert locate(str(file), MD5) == file
+
+
+@pytest.mark.parametrize(
+    ("place", "md5", "message"),
+    [
+        ("https://example.org/a.zip", None, r"^https://example\.org/a\.zip: .*needs its MD5 sum"),
+        ("ftp://example.org/a.zip", MD5, "only http, https and local folders"),
+        ("nowhere/a.zip", None, r"there is no file or folder nowhere/a\.zip"),
+        ("nowhere/a.zip", MD5, r"source nowhere is no folder, so there is no a\.zip"),
+        (".", MD5, "is a folder, which has no MD5 sum: set it to null"),
+    ],
+)
+def test_what_cannot_be_had_is_told(place, md5, message):
+    with pytest.raises(InputError, match=message):
+        locate(place, md5)

@@ -1,0 +1,351 @@
+"""Caption metrics, held against COCO-caption's own code and computed by hand."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import get_args
+
+import numpy as np
+import pytest
+from pycocoevalcap.bleu.bleu import Bleu
+from pycocoevalcap.cider.cider import Cider
+from pycocoevalcap.rouge.rouge import Rouge
+from sacrebleu.metrics.bleu import BLEU
+
+from captioning.core.errors import InputError
+from captioning.evaluation.metrics import METRICS, aggregate, bootstrap, image_statistics, score
+from captioning.evaluation.words import ScoredText
+from captioning.params.stages import EvaluateParams, VocabularyParams
+
+WORDS = [f"w{number}" for number in range(12)]
+
+
+def corpus(seed: int, images: int, shortest: int = 0) -> tuple[list[str], list[list[str]]]:
+    """Captions of 0 to 9 words that often repeat pieces of one of 1 to 5 references."""
+    random = np.random.default_rng(seed)
+    predictions, references = [], []
+    for _ in range(images):
+        given = [
+            " ".join(random.choice(WORDS, random.integers(1, 10)))
+            for _ in range(random.integers(1, 6))
+        ]
+        words = [
+            word if random.random() < 0.7 else str(random.choice(WORDS))
+            for word in str(random.choice(given)).split()
+        ]
+        predictions.append(" ".join(words[: random.integers(shortest, 10)]))
+        references.append(given)
+    return predictions, references
+
+
+def coco(scorer, predictions: list[str], references: list[list[str]]):
+    """COCO-caption's own figure."""
+    truth = dict(enumerate(references))
+    said = {number: [caption] for number, caption in enumerate(predictions)}
+    return scorer.compute_score(truth, said)
+
+
+@pytest.mark.parametrize(("seed", "images"), [(0, 300), (1, 40), (2, 500), (3, 120)])
+def test_bleu_equals_coco_captions(seed, images):
+    predictions, references = corpus(seed, images)
+    assert any(not caption for caption in predictions)
+    expected = coco(Bleu(4), predictions, references)[0]
+    metrics = aggregate(image_statistics(predictions, references))
+    np.testing.assert_allclose(
+        [metrics[f"bleu_{order}"] for order in (1, 2, 3, 4)], expected, atol=1e-6
+    )
+
+
+def test_bleu_equals_coco_captions_on_hundreds_of_small_corpora():
+    compared = unmatched = 0
+    for seed in range(300):
+        predictions, references = corpus(100 + seed, images=3, shortest=1)
+        expected = coco(Bleu(4), predictions, references)[0]
+        statistics = image_statistics(predictions, references)
+        metrics = aggregate(statistics)
+        for order in (1, 2, 3, 4):
+            if statistics.matches[:, order - 1].sum():
+                assert metrics[f"bleu_{order}"] == pytest.approx(expected[order - 1], abs=1e-6)
+                compared += 1
+            else:
+                # COCO-caption takes 1e-15 matches of 1e-9 more n-grams instead of none: crumbs
+                # after the root, up to a fourth root of 1e-6 where no caption has four words.
+                crumb = 1e-3 if statistics.ngrams[:, order - 1].sum() else 0.04
+                assert metrics[f"bleu_{order}"] == 0 <= expected[order - 1] < crumb
+                unmatched += 1
+    assert compared > 600
+    assert unmatched > 100
+
+
+def test_bleu_computed_by_hand():
+    # Six words; of the n-grams 6/6, 3/5, 1/4 and 0/3 are found; the closest reference has 6 words.
+    metrics = aggregate(
+        image_statistics(["a dog runs on the sand"], [["a dog runs in the sand", "on a hill"]])
+    )
+    assert metrics["bleu_1"] == pytest.approx(6 / 6)
+    assert metrics["bleu_2"] == pytest.approx(math.sqrt(6 / 6 * 3 / 5))
+    assert metrics["bleu_3"] == pytest.approx((6 / 6 * 3 / 5 * 1 / 4) ** (1 / 3))
+    assert metrics["bleu_4"] == 0
+
+
+def test_short_captions_pay_the_brevity_penalty_of_the_closest_reference():
+    # References of 2 and 6 words are equally far from 4: the shorter one counts, so no penalty.
+    near = aggregate(image_statistics(["a b c d"], [["a b", "a b c d e f"]]))
+    assert near["bleu_1"] == pytest.approx(1)
+    far = aggregate(image_statistics(["a b c d"], [["a b c d e f"]]))
+    assert far["bleu_1"] == pytest.approx(math.exp(1 - 6 / 4))
+
+
+def test_rouge_l_and_cider_d_are_coco_captions():
+    predictions, references = corpus(5, images=200)
+    statistics = image_statistics(predictions, references)
+    rouge, rouges = coco(Rouge(), predictions, references)
+    cider, ciders = coco(Cider(), predictions, references)
+    np.testing.assert_allclose(statistics.rouge_l, rouges, atol=1e-12)
+    np.testing.assert_allclose(statistics.cider_d, ciders, atol=1e-12)
+    metrics = aggregate(statistics)
+    assert metrics["rouge_l"] == pytest.approx(float(rouge))
+    assert metrics["cider_d"] == pytest.approx(float(cider))
+
+
+def test_rouge_l_computed_by_hand():
+    # Longest common subsequence "a dog the sand": precision 4/5, recall 4/6; beta is 1.2.
+    precision, recall, beta = 4 / 5, 4 / 6, 1.2
+    expected = (1 + beta**2) * precision * recall / (recall + beta**2 * precision)
+    statistics = image_statistics(["a dog by the sand"], [["a dog runs in the sand"]])
+    assert statistics.rouge_l.tolist() == pytest.approx([expected])
+
+
+def test_cider_d_computed_by_hand():
+    # Three images, so a word of one image's references weighs log 3, one of two log 1.5.
+    # Image 0: "a b" against "a c": a is in two images. Unigrams alone have a match:
+    # cosine log(1.5)^2 / (norm of (a, b) * norm of (a, c)); b is in no reference: weight log 3.
+    # Bigrams, trigrams, fourgrams give 0; equal lengths, no length penalty; times 10 over 4.
+    weight, rare = math.log(1.5), math.log(3)
+    expected = 10 / 4 * weight**2 / (weight**2 + rare**2)
+    statistics = image_statistics(["a b", "x", "p q r s"], [["a c"], ["a"], ["p q r s"]])
+    assert statistics.cider_d.tolist() == pytest.approx([expected, 0, 10])
+
+
+def test_cider_d_pays_for_length():
+    # Against "p q" a caption of one more bigram loses exp(-1 / (2 * 6^2)) besides the cosine.
+    same, longer = (
+        image_statistics([caption, "x"], [["p q"], ["x"]]).cider_d[0]
+        for caption in ("p q", "p p q")
+    )
+    unigrams = (1 + 1) / (math.sqrt(5) * math.sqrt(2))  # Clipped: the second p is not rewarded.
+    bigrams = 1 / math.sqrt(2)
+    assert same == pytest.approx(5)
+    assert longer == pytest.approx(10 / 4 * (unigrams + bigrams) * math.exp(-1 / 72))
+
+
+def test_text_is_standardized_before_scoring():
+    report = score(["A dog, running!", "x"], [["a DOG running."], ["X"]], 100, 1)
+    assert report["bleu_3"] == report["bleu_1"] == report["rouge_l"] == 1
+
+
+def test_intervals_hold_the_point_and_shrink_with_more_images():
+    width = {}
+    for images in (50, 800):
+        report = score(*corpus(7, images), bootstrap_samples=300, seed=1)
+        for metric in METRICS:
+            interval = report["interval"][metric]
+            assert interval["low"] < report[metric] < interval["high"]
+            width[metric, images] = interval["high"] - interval["low"]
+    for metric in METRICS:
+        # Sixteen times the images: a quarter of the width.
+        assert 0.1 < width[metric, 800] / width[metric, 50] < 0.5
+
+
+def test_the_interval_of_a_mean_is_that_of_the_normal_distribution():
+    statistics = image_statistics(*corpus(8, images=600))
+    values = bootstrap(statistics, samples=2000, seed=3)["rouge_l"]
+    error = statistics.rouge_l.std() / math.sqrt(600)
+    assert values.std() == pytest.approx(error, rel=0.1)
+    assert values.mean() == pytest.approx(statistics.rouge_l.mean(), abs=error / 10)
+
+
+def test_resamples_follow_the_seed_and_are_the_same_for_all_systems():
+    predictions, references = corpus(9, images=60)
+    statistics = image_statistics(predictions, references)
+    values = bootstrap(statistics, samples=100, seed=5)
+    again = bootstrap(statistics, samples=100, seed=5)
+    other = bootstrap(statistics, samples=100, seed=6)
+    for metric in METRICS:
+        assert values[metric].tolist() == again[metric].tolist()
+        assert values[metric].tolist() != other[metric].tolist()
+    # A system that is better on every image is better in every resample.
+    better = bootstrap(image_statistics([r[0] for r in references], references), 100, seed=5)
+    assert (better["rouge_l"] > values["rouge_l"]).all()
+
+
+def test_a_resample_counts_an_image_as_often_as_it_is_drawn():
+    predictions, references = corpus(10, images=6, shortest=4)
+    chosen = np.array([0, 0, 3, 5, 5, 5])
+    drawn = aggregate(image_statistics(predictions, references), chosen)
+    repeated = aggregate(
+        image_statistics([predictions[i] for i in chosen], [references[i] for i in chosen])
+    )
+    for metric in METRICS[:-1]:  # CIDEr-D's document frequencies stay those of all images.
+        assert drawn[metric] == pytest.approx(repeated[metric])
+
+
+def test_the_report():
+    report = score(
+        ["A dog.", "a cat", "", "a bird sings"],
+        [["a dog", "the dog"], ["a cat"], ["a bird"], ["a bird sings", "it sings"]],
+        bootstrap_samples=100,
+        seed=4,
+        train_captions={"a dog", "a cow"},
+    )
+    assert set(report) == {
+        *METRICS,
+        "interval",
+        "caption_length",
+        "distinct_words",
+        "empty_captions",
+        "images",
+        "share_not_in_training",
+        "signature",
+    }
+    assert report["caption_length"] == 7 / 4
+    assert report["distinct_words"] == 5
+    assert report["empty_captions"] == 1
+    assert report["images"] == 4
+    assert report["share_not_in_training"] == 3 / 4
+    for part in (
+        "nrefs:var|case:lc|eff:no|tok:none|smooth:none|version:",
+        "pycocoevalcap:",
+        "bootstrap over images:100|percentile:95|seed:4",
+    ):
+        assert part in report["signature"]
+
+
+def test_the_share_not_in_training_needs_the_train_captions():
+    report = score(["a", "b"], [["a", "c"], ["b", "d"]], 100, 1)
+    assert "share_not_in_training" not in report
+    assert "nrefs:2|" in report["signature"]
+
+
+def test_empty_captions_score_nothing():
+    report = score(["", "..."], [["a dog"], ["a cat"]], 100, 1)
+    assert [report[metric] for metric in METRICS] == [0] * 6
+    assert report["interval"]["bleu_4"] == {"low": 0, "high": 0}
+    assert report["empty_captions"] == 2
+
+
+def test_references_without_a_word_are_left_out():
+    # Otherwise an empty caption would match one perfectly in ROUGE-L.
+    statistics = image_statistics(["", "a dog"], [["...", "a dog"], ["a dog", ""]])
+    assert statistics.rouge_l.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("predictions", "references", "message"),
+    [
+        (["a"], [["a"], ["b"]], "1 captions but references for 2 images"),
+        ([], [], "no caption to score"),
+        (["a", "b"], [["a"], []], "image 1 .* has no reference with a word in it"),
+        (["a", "b"], [["?"], ["b"]], "image 0 .* has no reference with a word in it"),
+    ],
+)
+def test_input_that_cannot_be_scored_is_refused(predictions, references, message):
+    with pytest.raises(InputError, match=message):
+        score(predictions, references, 100, 1)
+
+
+KOREAN = ["빨간 별이 왼쪽에 있다", "파란 원", "노란 사각형이 있습니다", ""]
+KOREAN_REFERENCES = [
+    ["빨간 별이 왼쪽에 있습니다.", "별 하나"],
+    ["파란 원이 있다!", "파란 동그라미"],
+    ["노란 사각형이 있다", "사각형"],
+    ["초록 하트"],
+]
+CHINESE = ["一只狗在跑", "两只 red 猫"]
+CHINESE_REFERENCES = [["一只小狗在草地上跑。", "狗在跑"], ["两只红猫 red", "猫"]]
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "predictions", "references"),
+    [
+        ("char", KOREAN, KOREAN_REFERENCES),
+        ("char", CHINESE, CHINESE_REFERENCES),
+        ("zh", CHINESE, CHINESE_REFERENCES),
+        ("none", KOREAN, KOREAN_REFERENCES),
+    ],
+)
+def test_all_metrics_are_of_the_same_words(tokenizer, predictions, references):
+    text = ScoredText(tokenizer)
+    statistics = image_statistics(predictions, references, text)
+    metrics = aggregate(statistics)
+    # sacrebleu's own figure, with its tokenizer, on the standardised text.
+    plain = ScoredText()
+    sacrebleu = BLEU(tokenize=tokenizer, smooth_method="none", max_ngram_order=2)
+    numbers = range(max(map(len, references)))
+    streams = [[plain(g[n]) if n < len(g) else None for g in references] for n in numbers]
+    expected = sacrebleu.corpus_score([plain(caption) for caption in predictions], streams)
+    assert metrics["bleu_2"] == pytest.approx(expected.score / 100, abs=1e-9) and expected.score
+    # COCO-caption's own figures on the words that sacrebleu finds.
+    cut = [" ".join(sacrebleu.tokenizer(plain(caption)).split()) for caption in predictions]
+    given = [[" ".join(sacrebleu.tokenizer(plain(r)).split()) for r in g] for g in references]
+    np.testing.assert_allclose(statistics.rouge_l, coco(Rouge(), cut, given)[1])
+    np.testing.assert_allclose(statistics.cider_d, coco(Cider(), cut, given)[1])
+
+
+def test_characters_find_what_words_with_other_endings_hide():
+    words, characters = (
+        aggregate(image_statistics(KOREAN, KOREAN_REFERENCES, ScoredText(tokenizer)))
+        for tokenizer in ("none", "char")
+    )
+    assert words["bleu_4"] == 0 < characters["bleu_4"]
+
+
+def test_the_report_says_which_words_were_compared():
+    text = ScoredText("char", "nfkc")
+    report = score(["ＡＢ", "c d"], [["ab."], ["cd", "x"]], 100, 1, {"a b"}, text)
+    assert report["bleu_2"] == report["rouge_l"] == 1
+    assert report["caption_length"] == 2 and report["distinct_words"] == 4
+    assert report["share_not_in_training"] == 0.5
+    assert "|tok:char|" in report["signature"] and "text NFKC lower case" in report["signature"]
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "text", "words"),
+    [
+        ("ko-mecab", "고양이가 의자에 앉아 있다.", "고양이 가 의자 에 앉 아 있 다"),
+        ("ja-mecab", "猫が椅子に座っている。", "猫 が 椅子 に 座っ て いる"),
+    ],
+)
+def test_words_may_be_morphemes(tokenizer, text, words):
+    assert ScoredText(tokenizer).check()(text) == words
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "package"), [("ja-mecab", "MeCab"), ("ko-mecab", "mecab_ko")]
+)
+def test_a_tokenizer_names_the_packages_that_it_lacks(monkeypatch, tokenizer, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    for name in [name for name in sys.modules if name.startswith("sacrebleu.tokenizers.")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(InputError, match=rf"{tokenizer} needs .*'\.\[{tokenizer[:2]}\]'"):
+        ScoredText(tokenizer).check()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (("13a", "nfc"), "evaluate.tokenizer is '13a': it can be none, char, zh, ja-mecab"),
+        (("none", "nfd"), "vocabulary.normalization is 'nfd': it can be nfc, nfkc"),
+        ((None, "nfc"), "evaluate.tokenizer is None"),
+    ],
+)
+def test_words_that_cannot_be_had_are_refused(values, message):
+    with pytest.raises(InputError, match=message):
+        ScoredText(*values)
+
+
+def test_params_name_the_same_words():
+    for key, section in (("tokenizer", EvaluateParams), ("normalization", VocabularyParams)):
+        values = get_args(section.model_fields[key].annotation)
+        assert [getattr(ScoredText(**{key: value}), key) for value in values] == [*values]

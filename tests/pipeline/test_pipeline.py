@@ -1,0 +1,89 @@
+"""dvc.yaml says what the stages really import, and agrees with scripts and params."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from imports import REFUSES_ONLY, ROOT, as_rooms, expanded, result_files
+from stage_definitions import STAGES, affected_by, code_deps, documented_keys, load
+
+from captioning.experiments.revisions import flatten
+from captioning.params.stages import Params, load_params
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_deps_are_exactly_the_code_that_the_stage_imports_by_rooms(stage):
+    imported = result_files(ROOT / "stages" / f"{stage}.py")
+    declared = code_deps(stage)
+    assert sorted(expanded(declared)) == sorted(imported), f"{stage} needs {as_rooms(imported)}"
+    assert declared == as_rooms(imported), f"{stage} needs {as_rooms(imported)}"
+
+
+def test_no_stage_depends_on_what_can_only_refuse_params():
+    for stage in STAGES:
+        files = expanded(code_deps(stage))
+        assert not [name for name in files if name.startswith(REFUSES_ONLY)]
+
+
+def test_every_stage_has_a_script_a_description_and_its_own_figures():
+    scripts = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"_environment"}
+    assert scripts == set(STAGES)
+    for name, stage in STAGES.items():
+        assert stage["cmd"] == f"python stages/{name}.py"
+        assert stage["desc"]
+        assert [list(metric) for metric in stage["metrics"]] == [[f"metrics/{name}.json"]]
+
+
+def test_every_data_dependency_is_some_stage_output():
+    outs = {out for stage in STAGES.values() for out in stage["outs"]}
+    for name, stage in STAGES.items():
+        needed = {dep for dep in stage["deps"] if dep.startswith("data/")}
+        assert needed <= outs, name
+
+
+def test_download_depends_on_the_users_own_pictures_which_are_there_by_default():
+    assert "${datasets.folder.path}" in STAGES["download"]["deps"]
+    interpolated = {dep for stage in STAGES.values() for dep in stage["deps"] if "${" in dep}
+    assert interpolated == {"${datasets.folder.path}"}
+    default = load("params.yaml")["datasets"]["folder"]["path"]
+    ignored = ["git", "check-ignore", "--quiet", default]
+    assert subprocess.run(ignored, cwd=ROOT, check=False).returncode == 1
+    assert (ROOT / default).is_dir()
+
+
+def test_every_param_belongs_to_a_stage():
+    declared = {param.split(".")[0] for stage in STAGES.values() for param in stage["params"]}
+    assert declared == set(Params.model_fields)
+
+
+def test_the_readme_names_every_setting_with_the_stages_it_re_runs():
+    table = documented_keys()
+    assert sorted(table) == sorted(flatten(load("params.yaml")))
+    for key, re_run in table.items():
+        assert re_run == affected_by(key), key
+
+
+def test_every_key_of_params_yaml_has_a_comment():
+    lines = (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines()
+    assert load_params(ROOT / "params.yaml")
+    for number, line in enumerate(lines):
+        key = line.strip().split(":")[0]
+        is_leaf = line.strip() and not line.strip().startswith("#") and not line.endswith(":")
+        if is_leaf:
+            above = next(row for row in reversed(lines[:number]) if row.strip())
+            assert above.strip().startswith("#"), f"params.yaml line {number + 1}: {key}"
+
+
+def test_no_output_switches_the_run_cache_off():
+    for name, stage in STAGES.items():
+        assert not stage.get("always_changed"), name
+        for out in stage["outs"]:
+            assert isinstance(out, str), f"{name}: a plain out needs no options"
+
+
+def test_the_project_speaks_of_no_absolute_path():
+    for path in [*(ROOT / "src").rglob("*.py"), *(ROOT / "stages").glob("*.py")]:
+        text = Path(path).read_text(encoding="utf-8")
+        assert "/home/" not in text and "/work/" not in text, path

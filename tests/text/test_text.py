@@ -1,0 +1,297 @@
+"""Standardisation, vocabulary and output bias."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import string
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from captioning.core.errors import InputError
+from captioning.text import (
+    END,
+    PAD,
+    SPECIAL_TOKENS,
+    START,
+    UNK,
+    Standardization,
+    WordVocabulary,
+    load_vocabulary,
+    marginal_entropy,
+    output_bias,
+    standardize,
+    uniform_entropy,
+)
+
+CAPTIONS = ["A dog runs.", "a dog, a cat!", "The cat sleeps", "a bird"]
+
+
+def vocabulary(*words: str) -> WordVocabulary:
+    return WordVocabulary((*SPECIAL_TOKENS, *words))
+
+
+def write_lines(path: Path, lines: list[str]) -> Path:
+    path.write_bytes("".join(f"{line}\n" for line in lines).encode())
+    return path
+
+
+SPECIAL_LINES = ["[PAD]", "[UNK]", "[START]", "[END]"]
+
+
+def test_ascii_text_is_standardized_as_in_the_tutorial():
+    # The tutorial: lower case, every character of string.punctuation deleted, split at whitespace.
+    text = "".join(map(chr, range(128))) + ' A man\'s T-shirt: "[UNK]"  (50% off)\tnow...'
+    tutorial = re.sub(f"[{re.escape(string.punctuation)}]", "", text.lower()).split()
+    assert standardize(text).split() == tutorial
+    assert standardize("  Two  dogs\n run ") == "two dogs run"
+
+
+@pytest.mark.parametrize(
+    ("caption", "expected"),
+    [
+        ("Собака бежит по траве.", "собака бежит по траве"),
+        ("„Ein Mädchen“ – größer…", "ein mädchen größer"),
+        ("一只狗。", "一只狗"),
+        ("एक कुत्ता दौड़ रहा है।", "एक कुत्ता दौड़ रहा है"),
+        ("Ο ΣΚΥΛΟΣ", "ο σκυλος"),
+        ("a €5 dog 🐶", "a 5 dog"),
+        ("«¿Qué?»\u00a0¡Sí!", "qué sí"),
+        ("...", ""),
+        ("", ""),
+    ],
+)
+def test_letters_of_every_script_stay(caption, expected):
+    assert standardize(caption) == unicodedata.normalize("NFC", expected)
+
+
+def test_one_spelling_of_an_accented_letter():
+    assert standardize("cafe\u0301") == standardize("caf\u00e9")
+
+
+@pytest.mark.parametrize("text", ["e-\u0301a", "J\u030c", "İstanbul", "ΑΣ,Β", "\u1fefa", "ﬁne"])
+def test_standardizing_twice_changes_nothing(text):
+    assert standardize(standardize(text)) == standardize(text)
+
+
+def test_words_come_by_falling_count_then_alphabetically():
+    words = WordVocabulary.fit(CAPTIONS, max_size=100).tokens[4:]
+    assert words == ("a", "cat", "dog", "bird", "runs", "sleeps", "the")
+    assert WordVocabulary.fit(CAPTIONS[::-1], max_size=100).tokens[4:] == words
+
+
+def test_max_size_counts_the_special_tokens():
+    fitted = WordVocabulary.fit(CAPTIONS, max_size=6)
+    assert fitted.tokens == ("", "[UNK]", "[START]", "[END]", "a", "cat")
+    assert len(fitted) == 6
+
+
+def test_rare_words_are_left_out():
+    assert WordVocabulary.fit(CAPTIONS, max_size=100, min_count=2).tokens[4:] == ("a", "cat", "dog")
+
+
+def test_words_that_look_like_special_tokens_are_plain_words():
+    fitted = WordVocabulary.fit(["[END] [PAD] [START] [UNK]"], max_size=100)
+    assert fitted.tokens[4:] == ("end", "pad", "start", "unk")
+    assert fitted.encode("[END]") == [START, 4, END]
+
+
+@pytest.mark.parametrize(
+    ("captions", "max_size", "min_count", "message"),
+    [
+        ([], 10, 1, "no word for the vocabulary: 0 words"),
+        (["...", ""], 10, 1, "no word for the vocabulary: 0 words"),
+        (CAPTIONS, 4, 1, r"vocabulary.max_size is 4"),
+        (CAPTIONS, 10, 9, r"0 of them seen vocabulary.min_count \(9\) times"),
+    ],
+)
+def test_a_vocabulary_without_words_is_refused(captions, max_size, min_count, message):
+    with pytest.raises(InputError, match=message):
+        WordVocabulary.fit(captions, max_size, min_count)
+
+
+def test_encoding_and_decoding():
+    known = vocabulary("a", "dog", "runs")
+    ids = known.encode("A DOG, slowly, runs.")
+    assert ids == [START, 4, 5, UNK, 6, END]
+    assert known.decode(ids) == "a dog [UNK] runs"
+    assert known.encode("") == [START, END]
+    assert known.decode([]) == ""
+
+
+def test_cutting_keeps_end():
+    known = vocabulary("a", "dog", "runs")
+    assert known.encode("a dog runs", max_length=5) == [START, 4, 5, 6, END]
+    assert known.encode("a dog runs", max_length=4) == [START, 4, 5, END]
+    assert known.encode("a dog runs", max_length=2) == [START, END]
+    with pytest.raises(ValueError, match="max_length must be 2 or more, not 1"):
+        known.encode("a dog runs", max_length=1)
+
+
+def test_decoding_stops_at_end_and_drops_padding():
+    known = vocabulary("a", "dog")
+    assert known.decode(np.array([START, 4, PAD, 5, END, 4, PAD], np.int32)) == "a dog"
+
+
+@pytest.mark.parametrize("token", [-1, 6])
+def test_ids_outside_the_vocabulary_are_refused(token):
+    with pytest.raises(ValueError, match=f"id {token} is not in the vocabulary of 6 tokens"):
+        vocabulary("a", "dog").decode([4, token])
+
+
+def test_saving_and_loading_give_the_same_vocabulary(tmp_path):
+    fitted = WordVocabulary.fit([*CAPTIONS, "собака 狗 a\u2028b"], max_size=100)
+    path = tmp_path / "vocabulary.txt"
+    fitted.save(tmp_path)
+    assert path.read_bytes().decode().split("\n")[:5] == [*SPECIAL_LINES, "a"]
+    assert list(tmp_path.iterdir()) == [path]
+    loaded = load_vocabulary(tmp_path)
+    assert loaded == fitted
+    assert loaded.sha256 == fitted.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert fitted.sha256 != vocabulary("a").sha256
+
+
+@pytest.mark.parametrize(
+    ("lines", "number", "message"),
+    [
+        ([], None, "ends before line 4"),
+        (SPECIAL_LINES[:3], None, "ends before line 4"),
+        (["a", "dog", "b", "c", "d"], 1, r"'a' found where \[PAD\] belongs"),
+        (["", *SPECIAL_LINES[1:], "a"], 1, r"'' found where \[PAD\] belongs"),
+        (["[PAD]", "[UNK]", "[END]", "[START]"], 3, r"'\[END\]' found where \[START\] belongs"),
+        ([*SPECIAL_LINES, "a", "", "b"], 6, "'' found where a standardised word belongs"),
+        ([*SPECIAL_LINES, "a", "Dog"], 6, "'Dog' found where"),
+        ([*SPECIAL_LINES, "a", "[END]"], 6, r"'\[END\]' found where"),
+        ([*SPECIAL_LINES, "a dog"], 5, "'a dog' found where"),
+        ([*SPECIAL_LINES, "a\r"], 5, r"'a\\r' found where"),
+        ([*SPECIAL_LINES, "a", "dog", "a"], 7, "'a' is on line 5 already"),
+    ],
+)
+def test_a_file_that_is_no_vocabulary_is_refused(tmp_path, lines, number, message):
+    write_lines(tmp_path / "vocabulary.txt", lines)
+    place = f"vocabulary.txt line {number}: " if number else "vocabulary.txt "
+    with pytest.raises(InputError, match=place + message):
+        WordVocabulary.load(tmp_path)
+
+
+def test_a_vocabulary_cut_off_is_refused(tmp_path):
+    vocabulary("a", "dog").save(tmp_path)
+    path = tmp_path / "vocabulary.txt"
+    path.write_bytes(path.read_bytes()[:-2])
+    with pytest.raises(InputError, match=r"vocabulary\.txt line 6: no newline after 'do'"):
+        WordVocabulary.load(tmp_path)
+
+
+def test_a_vocabulary_file_missing_or_binary_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"vocabulary\.txt is missing: run `dvc repro vocabulary`"):
+        WordVocabulary.load(tmp_path)
+    (tmp_path / "vocabulary.txt").write_bytes(b"[PAD]\n\xff\xfe\n")
+    with pytest.raises(InputError, match=r"vocabulary\.txt is no vocabulary: not UTF-8"):
+        WordVocabulary.load(tmp_path)
+
+
+def test_a_vocabulary_made_wrongly_is_refused():
+    with pytest.raises(InputError, match="vocabulary line 1: 'a' found where"):
+        WordVocabulary(("a", "b", "c", "d", "e"))
+
+
+def test_counting_tokens():
+    known = vocabulary("a", "dog", "zebra")
+    #                                            PAD UNK START END a  dog zebra
+    assert known.count(CAPTIONS).tolist() == [0, 6, 4, 4, 4, 2, 0]
+
+
+def test_output_bias_is_the_log_of_the_marginal():
+    counts = np.array([0, 7, 9, 4, 3, 1])
+    bias = output_bias(counts)
+    assert bias.dtype == np.float32
+    # Over what may be produced, of 8: unknown words and [START] don't count.
+    np.testing.assert_allclose(bias[END:], np.log([4 / 8, 3 / 8, 1 / 8]), rtol=1e-6)
+    assert (bias[[PAD, UNK, START]] == -1e9).all()
+    softmax = np.exp(bias.astype(np.float64))
+    assert softmax.sum() == pytest.approx(1)
+    # The mean loss of a model that knows the bias alone.
+    expected = -(np.array([4, 3, 1]) / 8 * np.log([4 / 8, 3 / 8, 1 / 8])).sum()
+    assert marginal_entropy(counts) == pytest.approx(expected)
+
+
+def test_a_token_never_seen_counts_half():
+    counts = np.array([0, 0, 2, 2, 2, 0])
+    np.testing.assert_allclose(np.exp(output_bias(counts)[END:]), np.array([2, 2, 0.5]) / 4.5)
+    assert np.isfinite(marginal_entropy(counts))
+
+
+def test_entropies_of_equal_counts_agree():
+    counts = np.array([0, 0, 0, *[10] * 16])
+    assert marginal_entropy(counts) == pytest.approx(np.log(16))
+    assert uniform_entropy(5000) == pytest.approx(8.517, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "caption", "expected"),
+    [
+        ({"normalization": "nfkc"}, "Ｄｏｇ ① ﬁne ｶﾞ ℌ", "dog 1 fine ガ h"),
+        ({"normalization": "nfc"}, "Ｄｏｇ ① ﬁne", "ｄｏｇ ① ﬁne"),
+        ({"lowercase": False}, "A Dog, RED!", "A Dog RED"),
+        ({"punctuation": "keep"}, "A dog's  t-shirt: €5 🐶.", "a dog's t-shirt: €5 🐶."),
+        ({"lowercase": False, "punctuation": "keep"}, " Ein „Hund“ ", "Ein „Hund“"),
+    ],
+)
+def test_standardization_can_be_set(settings, caption, expected):
+    assert Standardization(**settings)(caption) == unicodedata.normalize("NFC", expected)
+
+
+def test_by_default_it_is_that_of_the_tutorial():
+    for text in ("A dog's t-shirt, RED!", "Ｄｏｇ ①", "e-\u0301a"):
+        assert Standardization()(text) == standardize(text)
+
+
+@pytest.mark.parametrize("normalization", ["nfc", "nfkc"])
+@pytest.mark.parametrize("punctuation", ["delete", "keep"])
+def test_standardizing_any_character_twice_changes_nothing(normalization, punctuation):
+    standardization = Standardization(normalization, punctuation=punctuation)
+    characters = (chr(code) for code in range(0x3400) if not 0xD800 <= code < 0xE000)
+    for character in characters:
+        once = standardization(f"a{character}\u0301 {character}Z")
+        assert standardization(once) == once, hex(ord(character))
+
+
+def test_how_captions_are_standardized_goes_with_the_vocabulary(tmp_path):
+    cased = WordVocabulary.fit(["A Dog."], 100, standardization=Standardization(lowercase=False))
+    assert (
+        cased.tokens[4:] == ("A", "Dog")
+        and len({cased.sha256, WordVocabulary.fit(["a dog"], 9).sha256}) == 2
+    )
+    cased.save(tmp_path)
+    loaded = load_vocabulary(tmp_path)
+    assert loaded == cased and loaded.encode("A Dog, a dog") == [START, 4, 5, UNK, UNK, END]
+
+
+def test_special_tokens_that_stand_in_a_caption_are_unknown_words():
+    keep = Standardization(lowercase=False, punctuation="keep")
+    fitted = WordVocabulary.fit(["[END] [PAD] dog"], 100, standardization=keep)
+    assert fitted.tokens == (*SPECIAL_TOKENS, "dog")
+    assert fitted.encode("dog [END] [PAD] [START]") == [START, 4, UNK, UNK, UNK, END]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "is not valid JSON"),
+        ("[]", "must hold normalization, lowercase, punctuation"),
+        ('{"lowercase": true}', "must hold normalization, lowercase, punctuation"),
+        ('{"lowercase": 1, "normalization": "nfc", "punctuation": "keep"}', "lowercase can't be 1"),
+        (
+            '{"lowercase": true, "normalization": "nfd", "punctuation": "keep"}',
+            "normalization can't be 'nfd'",
+        ),
+    ],
+)
+def test_a_damaged_standardization_is_refused(tmp_path, content, message):
+    vocabulary("a").save(tmp_path)
+    (tmp_path / "standardization.json").write_text(content)
+    with pytest.raises(InputError, match=rf"standardization\.json:? {message}"):
+        load_vocabulary(tmp_path)

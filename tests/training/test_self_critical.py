@@ -1,0 +1,155 @@
+"""Training on rewards: what it is given, and that it makes better captions likelier."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tiny_training import PARAMS, VOCABULARY, make_batches, make_decoder
+
+from captioning.decoding.search import Sampler
+from captioning.text import BANNED
+from captioning.training.losses import token_cross_entropy, weighted_cross_entropy
+from captioning.training.self_critical import SelfCritical, pack_weighted, refine
+
+FEATURES = np.random.default_rng(0).random((4, 2, 2, 4), "float32")
+
+
+def count_of_eights(captions: np.ndarray, references: np.ndarray) -> np.ndarray:
+    return (captions == 8).sum(axis=-1).astype("float32")
+
+
+def reference_batches() -> tf.data.Dataset:
+    return make_batches().map(lambda inputs, _: (inputs["features"], inputs["tokens"][:, None]))
+
+
+def test_packing_leaves_out_padding_and_keeps_each_tokens_weight():
+    captions = np.array([[[2, 5, 6, 3, 0], [2, 3, 0, 0, 0]], [[2, 7, 3, 0, 0], [2, 8, 9, 9, 9]]])
+    weights = np.array([[0.5, -1.0], [2.0, 3.0]], "float32")
+    inputs, targets, spread = (x.numpy().tolist() for x in pack_weighted(captions, weights))
+    assert inputs == [[2, 5, 6, 2, 0, 0], [2, 7, 2, 8, 9, 9]]
+    assert targets == [[5, 6, 3, 3, 0, 0], [7, 3, 8, 9, 9, 9]]
+    assert spread == [[0.5, 0.5, 0.5, -1, 0, 0], [2, 2, 3, 3, 3, 3]]
+
+
+def test_the_packed_captions_have_the_probability_they_were_drawn_with():
+    decoder = make_decoder(max_length=8)
+    drawn = Sampler(decoder, 1.0, seed=3).draw(FEATURES, 3)
+    inputs, targets, _ = pack_weighted(drawn["tokens"], tf.zeros((4, 3)))
+    logits = decoder({"features": FEATURES, "tokens": inputs})
+    losses = np.where(targets == 0, 0, token_cross_entropy(targets, logits))
+    wanted = -drawn["log_probability"].numpy().sum(axis=1)
+    np.testing.assert_allclose(losses.sum(axis=1), wanted, rtol=1e-4)
+
+
+def test_several_captions_of_an_image_differ_from_each_other():
+    drawn = Sampler(make_decoder(max_length=8), 1.0, seed=3).draw(FEATURES, 5)["tokens"].numpy()
+    assert drawn.shape == (4, 5, 8)
+    assert len({tuple(ids) for ids in drawn.reshape(-1, 8).tolist()}) > 10
+
+
+def test_the_loss_weighs_targets_that_count():
+    logits = np.random.default_rng(0).normal(size=(1, 3, VOCABULARY)).astype("float32")
+    logits[..., list(BANNED)] = -1e9
+    log_p = keras.ops.convert_to_numpy(keras.ops.log_softmax(logits))
+    found = weighted_cross_entropy(np.array([[5, 7, 0]]), logits, np.array([[2.0, -1.0, 9.0]]))
+    assert float(found) == pytest.approx((-2 * log_p[0, 0, 5] + log_p[0, 1, 7]) / 2, rel=1e-4)
+
+
+def test_equal_rewards_change_nothing():
+    decoder = make_decoder(max_length=8)
+    before = decoder.get_weights()
+    model = SelfCritical(decoder, lambda c, r: np.ones(c.shape[:2], "float32"), 2, seed=1)
+    model.compile(optimizer=keras.optimizers.SGD(1.0), jit_compile=False)
+    assert model.fit(reference_batches(), verbose=0).history["reward"] == [1.0]
+    for one, other in zip(before, decoder.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_is_rewarded_is_said_more_often():
+    decoder = make_decoder(max_length=8)
+    assert not (Sampler(decoder, 0.0)(FEATURES)["tokens"].numpy() == 8).any()
+    model = SelfCritical(decoder, count_of_eights, captions=4, seed=1)
+    model.compile(optimizer=keras.optimizers.Adam(0.02), jit_compile=False)
+    batches = reference_batches()
+    history = model.fit(batches, validation_data=batches, epochs=15, verbose=0).history
+    assert history["reward"][0] < 1.5
+    assert history["reward"][-1] > 5
+    assert history["val_reward"][-1] == 7
+    assert (Sampler(decoder, 0.0)(FEATURES)["tokens"].numpy()[:, 1:] == 8).all()
+
+
+class Data:
+    """As TrainingData, of the pictures with one bright channel each."""
+
+    steps_per_epoch = 2
+
+    def references(self, split: str, seed: int | None = None) -> tf.data.Dataset:
+        batches = reference_batches()
+        return batches.shuffle(2, seed).repeat() if split == "train" else batches
+
+    def captions(self, split: str) -> list[list[list[int]]]:
+        return [[ids.tolist()] for _, batch in reference_batches() for ids in batch[:, 0].numpy()]
+
+
+def decoder_with_dropout():
+    return make_decoder(max_length=8, dropout=0.2, residual_dropout=0.2)
+
+
+def run_refine(folder, epochs: int, samples=None, **changes):
+    decoder = decoder_with_dropout()
+    settings = PARAMS.train.self_critical.model_copy(
+        update={"epochs": epochs, "learning_rate": 0.02, "captions": 4}
+    )
+    params = PARAMS.train.model_copy(update={"self_critical": settings, **changes})
+    curves, checkpoint = folder / "curves.csv", folder / "checkpoint.npz"
+    result = refine(
+        decoder, params=params, data=Data(), curves=curves, samples=samples, checkpoint=checkpoint
+    )
+    return decoder.get_weights(), result, curves.read_bytes()
+
+
+def test_no_epoch_leaves_the_decoder_and_an_empty_table(tmp_path):
+    weights, result, curves = run_refine(tmp_path, 0)
+    assert result is None
+    assert curves == b"report,step,epoch,reward,val_reward,learning_rate\n"
+    untouched = decoder_with_dropout().get_weights()
+    for one, other in zip(weights, untouched, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+class CutError(Exception):
+    """Stands for a kill."""
+
+
+class Cut(keras.callbacks.Callback):
+    """Cuts the run short after some epochs; has rows as every recorder."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at, self.rows = at, []
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch + 1 == self.at:
+            raise CutError
+
+
+def test_a_resumed_run_ends_as_one_that_was_never_cut(tmp_path):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    whole.mkdir()
+    cut.mkdir()
+    wanted = run_refine(whole, 5, Cut(0))
+    for at in (2, 4):
+        with pytest.raises(CutError):
+            run_refine(cut, 5, Cut(at))
+    found = run_refine(cut, 5, Cut(0))
+    # What is finished is not trained again.
+    again = run_refine(cut, 5, Cut(1))
+    for one, *others in zip(wanted[0], found[0], again[0], strict=True):
+        np.testing.assert_array_equal(one, others[0])
+        np.testing.assert_array_equal(one, others[1])
+    assert again[1:] == found[1:] == wanted[1:]
+    rows = [line.split(",") for line in found[2].decode().splitlines()[1:]]
+    assert len(rows) == found[1].reports == 5
+    assert found[1].best["val_reward"] == max(float(row[4]) for row in rows)
