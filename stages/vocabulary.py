@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import _environment  # noqa: F401
 
-from captioning.core.files import fresh_folder, write_json
+from captioning.core.files import write_json
 from captioning.params.stages import Params
 from captioning.stage import stage_main
 from captioning.vocabulary import write_vocabulary
@@ -12,8 +14,7 @@ from captioning.vocabulary import write_vocabulary
 
 def vocabulary(params: Params) -> None:
     """Write data/vocabulary and metrics/vocabulary.json."""
-    with fresh_folder("data/vocabulary") as folder:
-        summary = write_vocabulary("data/raw", folder, params.vocabulary)
+    summary = write_vocabulary("data/raw", Path("data/vocabulary"), params.vocabulary)
     write_json("metrics/vocabulary.json", summary)
 
 

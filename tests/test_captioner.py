@@ -81,7 +81,7 @@ def test_raw_images_and_their_features_text_and_its_ids_give_the_same_logits(cap
 
 
 def test_feature_maps_of_another_shape_are_refused(captioner):
-    with pytest.raises(InputError, match="don't fit a decoder for"):
+    with pytest.raises(InputError, match="but the decoder expects"):
         captioner.features(np.zeros((1, 7, 7, 3), "float32"))
 
 
@@ -99,7 +99,7 @@ def test_a_vocabulary_that_does_not_belong_to_the_model_is_refused(model_folder,
     for path in model_folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     WordVocabulary.fit(["other words"], 100, 1).save(tmp_path)
-    with pytest.raises(InputError, match="vocabulary.txt does not belong to the model beside it"):
+    with pytest.raises(InputError, match="vocabulary.txt do not belong to decoder.keras"):
         Captioner.load(tmp_path)
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from captioning.core.files import atomic_path
+from captioning.core.files import atomic_path, fresh_folder
 from captioning.core.splits import SPLITS
 from captioning.data.raw_table import read_raw
 from captioning.params.stages import VocabularyParams
@@ -31,12 +31,12 @@ from captioning.text import (
 
 
 def write_vocabulary(raw: Path | str, folder: Path, params: VocabularyParams) -> dict[str, Any]:
-    """Fit a vocabulary and write it with its counts and the output layer's initial bias.
+    """Fit a vocabulary, then write it with its counts and the output layer's initial bias.
 
     Args:
         raw: folder of the raw table.
-        folder: existing, empty folder for the vocabulary's own files, `counts.parquet` (`token`,
-            `count` int64 `[V]`) and `output_bias.npy` (float32 `[V]`).
+        folder: emptied for the vocabulary's own files, `counts.parquet` (`token`, `count` int64
+            `[V]`) and `output_bias.npy` (float32 `[V]`).
         params: the `vocabulary` section.
 
     Returns:
@@ -55,12 +55,13 @@ def write_vocabulary(raw: Path | str, folder: Path, params: VocabularyParams) ->
         params.character_coverage,
     )
     counts = {split: vocabulary.count(_captions(raw, split)) for split in SPLITS}
-    vocabulary.save(folder)
     columns = {"token": list(vocabulary.tokens), "count": pa.array(counts["train"], pa.int64())}
-    with atomic_path(folder / "counts.parquet") as path:
-        pq.write_table(pa.table(columns), path, compression="zstd")
-    with atomic_path(folder / "output_bias.npy") as path:
-        np.save(path, output_bias(counts["train"]), allow_pickle=False)
+    with fresh_folder(folder):
+        vocabulary.save(folder)
+        with atomic_path(folder / "counts.parquet") as path:
+            pq.write_table(pa.table(columns), path, compression="zstd")
+        with atomic_path(folder / "output_bias.npy") as path:
+            np.save(path, output_bias(counts["train"]), allow_pickle=False)
     unknown = {split: _unknown_share(counts[split]) for split in SPLITS}
     return {
         "size": len(vocabulary),

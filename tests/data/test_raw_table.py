@@ -12,7 +12,7 @@ from PIL import Image
 
 from captioning.core.errors import InputError
 from captioning.core.splits import SPLITS, shard_paths
-from captioning.data.raw_table import read_raw
+from captioning.data.raw_table import raw_shards, read_raw, read_raw_shard
 from captioning.download.datasets.base import Example, Rejections
 from captioning.download.write_raw import write_raw
 
@@ -67,7 +67,8 @@ def test_rows_come_back_as_written(tmp_path: Path) -> None:
 def test_examples_go_to_shards_in_turn(tmp_path: Path) -> None:
     examples = [example(f"i{i}") for i in range(5)]
     write_raw(Listed([*examples, *ONE_EACH[1:]]), tmp_path, 3, Rejections())
-    shards = [[row["image_id"] for row in read_raw(tmp_path, "train", k)] for k in range(3)]
+    paths = raw_shards(tmp_path, "train")
+    shards = [[row["image_id"] for row in read_raw_shard(path)] for path in paths]
     assert shards == [["i0", "i3"], ["i1", "i4"], ["i2"]]
     assert [row["image_id"] for row in read_raw(tmp_path, "train")] == [
         "i0",
@@ -77,7 +78,8 @@ def test_examples_go_to_shards_in_turn(tmp_path: Path) -> None:
         "i2",
     ]
     # Shards without a row are there all the same, and nothing else is.
-    assert [len(list(read_raw(tmp_path, "test", k))) for k in range(3)] == [1, 0, 0]
+    paths = raw_shards(tmp_path, "test")
+    assert [len(list(read_raw_shard(path))) for path in paths] == [1, 0, 0]
     expected = sorted(path for split in SPLITS for path in shard_paths(tmp_path, split, "parquet"))
     assert sorted(tmp_path.iterdir()) == expected
 

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from flickr8k_release import IMAGES, TEXT, release
+from flickr8k_release import IMAGES, TEXT, photographs, picture, release, texts
 from imports import ROOT
-from PIL import Image
 from ruamel.yaml import YAML
 
 from captioning.core.errors import InputError
@@ -20,42 +18,6 @@ from captioning.download.datasets.flickr8k import Flickr8k
 from captioning.download.datasets.registry import make_dataset
 from captioning.params.datasets import Flickr8kParams
 from captioning.params.stages import load_params
-
-
-def picture(colour: str) -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (8, 6), colour).save(file, "JPEG")
-    return file.getvalue()
-
-
-def photographs() -> dict[str, bytes]:
-    names = {"1_a": "red", "2_b": "green", "3_c": "blue", "4_d": "white", "5_e": "black"}
-    return {
-        "Flicker8k_Dataset/": b"",
-        "__MACOSX/Flicker8k_Dataset/._1_a.jpg": b"the Mac's own",
-        **{f"Flicker8k_Dataset/{name}.jpg": picture(colour) for name, colour in names.items()},
-    }
-
-
-def texts() -> dict[str, bytes]:
-    return {
-        "Flickr8k.token.txt": (
-            "1_a.jpg#0\tA red field .\r\n"
-            "1_a.jpg#1\tNothing but\tred .\n"
-            "a line without a tab\n"
-            "2_b.jpg#0\tGrass .\n"
-            "\n"
-            "3_c.jpg#zero\tA number that is none .\n"
-            "3_c.jpg#0\tLe ciel est d'un bleu très pur .\n"
-            "3_c.jpg#1\t \n"
-            "4_d.jpg#0\tSnow .\n"
-            "4_d.jpg.1#0\tNo such image .\n"
-        ).encode(),
-        "Flickr_8k.trainImages.txt": b"3_c.jpg\r\n1_a.jpg\r\n9_z.jpg\r\n",
-        "Flickr_8k.devImages.txt": b"2_b.jpg\n\n",
-        "Flickr_8k.testImages.txt": b"4_d.jpg",
-        "readme.txt": b"for research use",
-    }
 
 
 @pytest.fixture(autouse=True)

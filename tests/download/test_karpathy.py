@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import coco
+import flickr8k_release
 import pytest
-import test_flickr8k
 
 from captioning.core.errors import InputError
 from captioning.download.datasets.base import Example, Rejections
@@ -124,8 +124,8 @@ def test_the_split_file_need_not_be_in_an_archive(tmp_path):
 
 
 def test_flickr8k_gives_the_same_as_from_its_own_files(tmp_path):
-    own = test_flickr8k.release(
-        tmp_path / "own", test_flickr8k.photographs(), test_flickr8k.texts()
+    own = flickr8k_release.release(
+        tmp_path / "own", flickr8k_release.photographs(), flickr8k_release.texts()
     )
     rejections = Rejections()
     expected = list(Flickr8k(own).examples(rejections))
@@ -140,7 +140,7 @@ def test_flickr8k_gives_the_same_as_from_its_own_files(tmp_path):
     values = coco.write_release(tmp_path / "unused") | {
         "annotations": str(tmp_path / "dataset_flickr8k.json"),
         "annotations_md5": None,
-        "images": [f"{own.source}/{test_flickr8k.IMAGES}"],
+        "images": [f"{own.source}/{flickr8k_release.IMAGES}"],
         "images_md5": [own.images_md5],
     }
     rejected = Rejections()

@@ -3,8 +3,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import file_server
 import pytest
-import test_fetch
 
 from captioning.core.errors import InputError
 from captioning.download.sources.locate import locate
@@ -15,8 +15,8 @@ OTHER = "0" * 32
 
 
 # Fixtures: a real HTTP server; no environment but the test's own.
-server = test_fetch.server
-environment = test_fetch.cache
+server = file_server.server
+environment = file_server.cache
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ def test_another_sum_is_refused(file):
 
 
 def test_a_url_is_fetched_into_the_cache(server, tmp_path):
-    path = locate(f"{server.url}Flickr8k%20text.zip", test_fetch.MD5)
-    assert path.read_bytes() == test_fetch.DATA
-    assert path == tmp_path / "cache" / test_fetch.MD5 / "Flickr8k text.zip"
+    path = locate(f"{server.url}Flickr8k%20text.zip", file_server.MD5)
+    assert path.read_bytes() == file_server.DATA
+    assert path == tmp_path / "cache" / file_server.MD5 / "Flickr8k text.zip"
     assert [place for place, _ in server.requests] == ["/files/Flickr8k%20text.zip"]
 
 

@@ -18,6 +18,7 @@ from captioning.evaluation.caption_split import CaptionedImage, caption_split
 from captioning.evaluation.predictions import Prediction
 from captioning.features.write_features import feature_spec
 from captioning.model import CaptionDecoder
+from captioning.model.bundle import Bundle
 from captioning.text import SubwordVocabulary, Vocabulary, WordVocabulary, output_bias
 
 MAP = (2, 2, 4)

@@ -92,5 +92,5 @@ def test_the_gate_compares_by_the_bases_words(words, characters):
 def test_words_that_cannot_be_had_name_the_revision(tmp_path):
     unknown = revision(tmp_path, "odd", CAPTIONS)
     (unknown.root / "params.yaml").write_text("evaluate: {tokenizer: klingon}")
-    with pytest.raises(InputError, match=r"params\.yaml of odd: evaluate\.tokenizer is 'klingon'"):
+    with pytest.raises(InputError, match=r"params\.yaml of odd: evaluate\.tokenizer: .*'klingon'"):
         own_text(Revision("odd", None, unknown.root))

@@ -18,6 +18,8 @@ from captioning.params.schema import problem_text
 _NAMED = 3
 # metrics/evaluate.json is rounded to six digits.
 _RECORDED_TOLERANCE = 1e-5
+# Arguments of `ScoredText`, and the params that they come from.
+_TEXT_PARAMS = {"tokenizer": "evaluate.tokenizer", "normalization": "vocabulary.normalization"}
 
 
 def own_text(revision: Revision) -> ScoredText:
@@ -26,15 +28,18 @@ def own_text(revision: Revision) -> ScoredText:
     Raises:
         InputError: params.yaml can't be read or names words that can't be had.
     """
-    params = revision.params
     # Revisions from before these params were scored as they stand by default.
-    tokenizer = params.get("evaluate.tokenizer", ScoredText.tokenizer)
-    normalization = params.get("vocabulary.normalization", ScoredText.normalization)
+    given = {
+        name: revision.params[key] for name, key in _TEXT_PARAMS.items() if key in revision.params
+    }
     try:
-        return ScoredText(tokenizer, normalization)
+        return ScoredText(**given)
     except ValidationError as error:
-        problems = "; ".join(map(problem_text, error.errors(include_url=False)))
-        raise InputError(f"{PARAMS} of {revision.name}: {problems}") from None
+        problems = [
+            problem_text({**problem, "loc": (_TEXT_PARAMS[str(problem["loc"][0])],)})
+            for problem in error.errors(include_url=False)
+        ]
+        raise InputError(f"{PARAMS} of {revision.name}: {'; '.join(problems)}") from None
 
 
 def common_text(revisions: Sequence[Revision]) -> ScoredText:

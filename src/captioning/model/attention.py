@@ -91,11 +91,15 @@ class MultiHeadAttention(keras.layers.Layer):
         return apply_rows(self.output_dense, joined), weights
 
     def call(
-        self, query: Any, memory: Any = None, mask: Any = None, training: bool | None = None
+        self,
+        query: Any,
+        memory: Any = None,
+        attention_mask: Any = None,
+        training: bool | None = None,
     ) -> Any:
         """Attend from `[B, T, D]` to `memory` `[B, S, *]` (the queries themselves when None)."""
         keys, values = self.project_memory(query if memory is None else memory)
-        return self.attend(query, keys, values, mask, training)[0]
+        return self.attend(query, keys, values, attention_mask, training)[0]
 
     def _split(self, dense: keras.layers.Dense, x: Any) -> Any:
         """Project `[B, T, *]` to `[B, T, H*K]` and part the heads: `[B, H, T, K]`."""

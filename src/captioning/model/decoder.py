@@ -169,7 +169,7 @@ class CaptionDecoder(keras.Model):
         x = self.embedding_dropout(x, training=training)
         scores = []
         for layer, memory in zip(self.decoder_layers, image, strict=True):
-            x, layer_scores = layer(x, image=memory, mask=mask, training=training)
+            x, layer_scores = layer(x, image=memory, attention_mask=mask, training=training)
             scores.append(layer_scores)
         logits = self._logits(x)
         return (logits, ops.stack(scores, axis=1)) if return_scores else logits

@@ -86,14 +86,14 @@ class DecoderLayer(keras.layers.Layer):
         self.built = True
 
     def call(
-        self, x: Any, image: tuple[Any, Any], mask: Any, training: bool | None = None
+        self, x: Any, image: tuple[Any, Any], attention_mask: Any, training: bool | None = None
     ) -> tuple[Any, Any]:
         """One pass over whole captions.
 
         Args:
             x: `[B, T, D]`.
             image: keys and values `[B, H, S, K]` from `cross_attention.project_memory`.
-            mask: bool `[B, 1, T, T]`, which token may attend to which.
+            attention_mask: bool `[B, 1, T, T]`, which token may attend to which.
             training: whether dropout is on.
 
         Returns:
@@ -102,7 +102,7 @@ class DecoderLayer(keras.layers.Layer):
 
         def attend_self(y: Any) -> Any:
             keys, values = self.self_attention.project_memory(y)
-            return self.self_attention.attend(y, keys, values, mask, training)[0]
+            return self.self_attention.attend(y, keys, values, attention_mask, training)[0]
 
         def attend_image(y: Any) -> Any:
             return self.cross_attention.attend(y, *image, None, training)
