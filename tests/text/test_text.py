@@ -193,9 +193,28 @@ def test_a_vocabulary_file_missing_or_binary_is_refused(tmp_path):
         WordVocabulary.load(tmp_path)
 
 
-def test_a_vocabulary_made_wrongly_is_refused():
-    with pytest.raises(InputError, match="vocabulary line 1: 'a' found where"):
-        WordVocabulary(("a", "b", "c", "d", "e"))
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        (("a", "b", "c", "d", "e"), r"line 1: 'a' found where '' \(padding\) belongs"),
+        # "[PAD]" is what the file calls padding, not the token.
+        ((*SPECIAL_LINES, "a"), r"line 1: '\[PAD\]' found where '' \(padding\) belongs"),
+        ((*SPECIAL_TOKENS[:3], "a"), r"line 4: 'a' found where \[END\] belongs"),
+        ((*SPECIAL_TOKENS, "[PAD]"), r"line 5: '\[PAD\]' found where"),
+        ((*SPECIAL_TOKENS, ""), "line 5: '' found where"),
+        (SPECIAL_TOKENS[:2], "ends before line 4"),
+    ],
+)
+def test_a_vocabulary_made_wrongly_is_refused(tokens, message):
+    with pytest.raises(InputError, match=f"vocabulary {message}"):
+        WordVocabulary(tokens)
+
+
+def test_padding_is_the_empty_token_in_memory_and_a_name_in_the_file(tmp_path):
+    known = WordVocabulary((*SPECIAL_TOKENS, "a"))
+    known.save(tmp_path)
+    assert (tmp_path / "vocabulary.txt").read_text() == "[PAD]\n[UNK]\n[START]\n[END]\na\n"
+    assert WordVocabulary.load(tmp_path).tokens == known.tokens == (*SPECIAL_TOKENS, "a")
 
 
 def test_counting_tokens():

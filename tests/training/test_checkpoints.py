@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from tiny_training import PARAMS, make_batches, make_decoder
 
-from captioning.text import WordVocabulary
+from captioning.text import SPECIAL_TOKENS, WordVocabulary
 from captioning.training.checkpoints import Checkpoint
 from captioning.training.curves import Validation
 from captioning.training.data import MeasuredBatches
@@ -20,7 +20,7 @@ from captioning.training.examples import Examples
 from captioning.training.fit import fit
 from captioning.training.samples import SampleCaptions
 
-VOCABULARY = WordVocabulary(("[PAD]", "[UNK]", "[START]", "[END]", *"abcdefgh"))
+VOCABULARY = WordVocabulary((*SPECIAL_TOKENS, *"abcdefgh"))
 STEPS = 2
 NO_SAMPLES = Examples([], np.zeros((0, 2, 2, 4), "float32"), [])
 ONE_SAMPLE = Examples(["x"], np.zeros((1, 2, 2, 4), "float32"), [["a b"]])

@@ -33,7 +33,7 @@ def read_tokens(path: Path) -> tuple[str, ...]:
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is no vocabulary: not UTF-8 ({error})") from None
     *lines, rest = text.split("\n")
-    check_special(str(path), lines)
+    check_special(str(path), lines, SPECIAL_LINES)
     if rest:
         raise InputError(
             f"{path} line {len(lines) + 1}: no newline after {rest!r}, the file is cut off: "
@@ -42,10 +42,20 @@ def read_tokens(path: Path) -> tuple[str, ...]:
     return (*SPECIAL_TOKENS, *lines[len(SPECIAL_TOKENS) :])
 
 
-def check_special(name: str, lines: Sequence[str]) -> None:
-    """Raise an InputError where the first lines are not those of the special tokens."""
-    for number, (line, wanted) in enumerate(zip(lines, SPECIAL_LINES, strict=False), start=1):
-        if line != wanted:
-            raise InputError(f"{name} line {number}: {line!r} found where {wanted} belongs")
-    if len(lines) < len(SPECIAL_LINES):
-        raise InputError(f"{name} ends before line {len(SPECIAL_LINES)}: not a vocabulary")
+def check_special(name: str, found: Sequence[str], wanted: Sequence[str]) -> None:
+    """Check that a vocabulary begins with its special tokens.
+
+    Args:
+        name: what errors call the vocabulary.
+        found: all its tokens or lines.
+        wanted: `SPECIAL_TOKENS` for tokens in memory, `SPECIAL_LINES` for lines of a file.
+
+    Raises:
+        InputError: it begins otherwise; the message names the first line that differs.
+    """
+    for number, (line, special) in enumerate(zip(found, wanted, strict=False), start=1):
+        if line != special:
+            belongs = special or "'' (padding)"
+            raise InputError(f"{name} line {number}: {line!r} found where {belongs} belongs")
+    if len(found) < len(wanted):
+        raise InputError(f"{name} ends before line {len(wanted)}: not a vocabulary")

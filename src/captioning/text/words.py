@@ -30,6 +30,7 @@ class WordVocabulary(Vocabulary):
     standardization: Standardization = standardize
 
     def __post_init__(self) -> None:
+        check_special("vocabulary", self.tokens, SPECIAL_TOKENS)
         _check("vocabulary", self.tokens, self.standardization)
 
     @classmethod
@@ -102,7 +103,6 @@ class WordVocabulary(Vocabulary):
 def _check(name: str, tokens: Sequence[str], standardization: Standardization) -> None:
     """Raise an InputError that names the first line that has no place in a vocabulary."""
     lines = to_lines(tokens)
-    check_special(name, lines)
     seen: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
         # One word: whitespace inside survives standardisation.
