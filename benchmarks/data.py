@@ -81,7 +81,7 @@ class BenchData:
 
     def write_share(self) -> None:
         """Write the first train and validation images' records as folders of their own."""
-        from captioning.data.record_folder import write_index, write_shards
+        from captioning.data.record_writer import write_index, write_shards
         from captioning.training.examples import joined
 
         features, tokens = self.features(), self.tokens()

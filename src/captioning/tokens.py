@@ -11,8 +11,8 @@ import numpy as np
 from captioning.core.errors import InputError
 from captioning.core.splits import SPLITS
 from captioning.data.raw_table import raw_shards, read_raw_shard
-from captioning.data.record_folder import write_index, write_shards
 from captioning.data.record_spec import Field, RecordSpec
+from captioning.data.record_writer import write_index, write_shards
 from captioning.text import Vocabulary
 
 # Captions of an image, and ids of each: [START], words, [END], unpadded.

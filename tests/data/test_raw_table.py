@@ -1,3 +1,5 @@
+"""Writing and reading the raw table: rows, shards, rejected images and captions."""
+
 from __future__ import annotations
 
 import hashlib
@@ -24,7 +26,7 @@ def picture(width: int = 3, height: int = 2, colour: str = "red") -> bytes:
 
 
 class Listed:
-    """A dataset of the examples given."""
+    """A dataset of given examples."""
 
     def __init__(self, examples: Sequence[Example], extras: Sequence[pa.Field] = ()) -> None:
         self.extras = extras
@@ -44,7 +46,7 @@ def example(
 ONE_EACH = [example(f"the {split}", split) for split in SPLITS]
 
 
-def test_rows_come_back_as_written(tmp_path: Path) -> None:
+def test_rows_are_read_as_they_were_written(tmp_path: Path) -> None:
     first = example("a", "train", "one", "two", image=picture(5, 4))
     summary = write_raw(Listed([first, *ONE_EACH]), tmp_path, 1, Rejections())
     rows = list(read_raw(tmp_path, "train"))
@@ -64,7 +66,7 @@ def test_rows_come_back_as_written(tmp_path: Path) -> None:
     }
 
 
-def test_examples_go_to_shards_in_turn(tmp_path: Path) -> None:
+def test_examples_are_distributed_over_the_shards_in_turn(tmp_path: Path) -> None:
     examples = [example(f"i{i}") for i in range(5)]
     write_raw(Listed([*examples, *ONE_EACH[1:]]), tmp_path, 3, Rejections())
     paths = raw_shards(tmp_path, "train")
@@ -77,14 +79,14 @@ def test_examples_go_to_shards_in_turn(tmp_path: Path) -> None:
         "i4",
         "i2",
     ]
-    # Shards without a row are there all the same, and nothing else is.
+    # Shards without rows are written too, and no other file is.
     paths = raw_shards(tmp_path, "test")
     assert [len(list(read_raw_shard(path))) for path in paths] == [1, 0, 0]
     expected = sorted(path for split in SPLITS for path in shard_paths(tmp_path, split, "parquet"))
     assert sorted(tmp_path.iterdir()) == expected
 
 
-def test_row_groups_hold_64_images(tmp_path: Path) -> None:
+def test_a_row_group_holds_64_images(tmp_path: Path) -> None:
     examples = [example(f"i{i}") for i in range(150)]
     write_raw(Listed([*examples, *ONE_EACH[1:]]), tmp_path, 1, Rejections())
     (path,) = shard_paths(tmp_path, "train", "parquet")
@@ -94,7 +96,7 @@ def test_row_groups_hold_64_images(tmp_path: Path) -> None:
     assert [row["image_id"] for row in read_raw(tmp_path, "train")] == [f"i{i}" for i in range(150)]
 
 
-def test_same_examples_give_the_same_bytes(tmp_path: Path) -> None:
+def test_writing_the_same_examples_again_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("first", "second"):
         write_raw(Listed(ONE_EACH), tmp_path / name, 2, Rejections())
     sums = [
@@ -105,7 +107,7 @@ def test_same_examples_give_the_same_bytes(tmp_path: Path) -> None:
     assert len(sums[0]) == 6
 
 
-def test_extras_become_columns(tmp_path: Path) -> None:
+def test_extras_of_a_dataset_become_columns(tmp_path: Path) -> None:
     extras = [pa.field("background", pa.string()), pa.field("held_out", pa.bool_())]
     values = {"background": "grass", "held_out": True}
     examples = [Example(s, s, picture(), ("a",), values) for s in SPLITS]
@@ -113,7 +115,7 @@ def test_extras_become_columns(tmp_path: Path) -> None:
     assert list(read_raw(tmp_path, "test", columns=["background", "held_out"])) == [values]
 
 
-def test_bad_images_are_counted_by_reason_and_listed(tmp_path: Path) -> None:
+def test_unusable_images_are_counted_by_reason_and_named(tmp_path: Path) -> None:
     bad = [
         example("text", image=b"hello"),
         example("empty", image=b""),
@@ -129,7 +131,7 @@ def test_bad_images_are_counted_by_reason_and_listed(tmp_path: Path) -> None:
     assert [row["image_id"] for row in read_raw(tmp_path, "train")] == ["the train"]
 
 
-def test_captions_are_trimmed_and_empty_ones_rejected(tmp_path: Path) -> None:
+def test_captions_are_trimmed_and_those_without_a_word_are_rejected(tmp_path: Path) -> None:
     long = " ".join(["word"] * 500)
     captions = ("  a dog \n", " \t ", long, "Собака бежит", "", "犬が走る", "... !")
     summary = write_raw(
@@ -144,7 +146,7 @@ def test_captions_are_trimmed_and_empty_ones_rejected(tmp_path: Path) -> None:
     assert summary["captions"]["train"] == 5
 
 
-def test_image_left_without_captions_is_rejected(tmp_path: Path) -> None:
+def test_an_image_without_a_usable_caption_is_rejected(tmp_path: Path) -> None:
     none = Example("none", "train", picture(), (), {})
     summary = write_raw(
         Listed([none, example("blank", "train", " "), *ONE_EACH]), tmp_path, 1, Rejections()
@@ -153,7 +155,7 @@ def test_image_left_without_captions_is_rejected(tmp_path: Path) -> None:
     assert summary["rejected_names"]["image without captions"] == ["none", "blank"]
 
 
-def test_duplicate_image_id_is_rejected_across_splits(tmp_path: Path) -> None:
+def test_an_image_id_of_another_split_is_rejected_as_a_duplicate(tmp_path: Path) -> None:
     summary = write_raw(
         Listed([*ONE_EACH, example("the train", "test")]), tmp_path, 1, Rejections()
     )
@@ -161,14 +163,14 @@ def test_duplicate_image_id_is_rejected_across_splits(tmp_path: Path) -> None:
     assert summary["images"]["test"] == 1
 
 
-def test_split_without_an_image_is_an_error_and_leaves_no_shard(tmp_path: Path) -> None:
+def test_a_split_without_images_is_an_error_and_leaves_no_shard(tmp_path: Path) -> None:
     examples = [*ONE_EACH[:2], example("bad", "test", image=b"no")]
     with pytest.raises(InputError, match=r"the test split has no usable image.*'not an image': 1"):
         write_raw(Listed(examples), tmp_path, 2, Rejections())
     assert list(tmp_path.iterdir()) == []
 
 
-def test_error_midway_leaves_no_shard(tmp_path: Path) -> None:
+def test_an_error_while_writing_leaves_no_shard(tmp_path: Path) -> None:
     class Failing(Listed):
         def examples(self, rejections: Rejections) -> Iterator[Example]:
             yield from self._examples
@@ -179,11 +181,13 @@ def test_error_midway_leaves_no_shard(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_reading_names_what_is_wrong(tmp_path: Path) -> None:
+def test_missing_splits_missing_columns_and_damaged_shards_are_named(tmp_path: Path) -> None:
     write_raw(Listed(ONE_EACH), tmp_path, 2, Rejections())
     with pytest.raises(InputError, match=r"has no other shard \(\*\.parquet\): run `dvc repro`"):
         read_raw(tmp_path, "other")
-    with pytest.raises(InputError, match=r"has no column 'boxes'; it has image_id, image, width"):
+    with pytest.raises(
+        InputError, match=r"has no column 'boxes'; its columns are image_id, image, width"
+    ):
         list(read_raw(tmp_path, "train", columns=["boxes"]))
     path = shard_paths(tmp_path, "test", "parquet")[0]
     path.write_bytes(path.read_bytes()[:-20])

@@ -1,4 +1,4 @@
-"""Records: one spec writes and parses; shards are whole or refused."""
+"""TFRecords: writing, parsing, checks against the index, and joining features with tokens."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from captioning.core.errors import InputError
 from captioning.core.splits import SPLITS
-from captioning.data.record_folder import RecordFolder, write_index, write_shards
+from captioning.data.record_folder import RecordFolder
 from captioning.data.record_spec import Field, RecordSpec
+from captioning.data.record_writer import write_index, write_shards
 from captioning.features.write_features import feature_spec
 from captioning.tokens import TOKEN_SPEC
 from captioning.training.batches import evaluation_batches, training_batches
@@ -25,7 +26,7 @@ def feature_record(number: int) -> dict:
 
 
 def token_record(number: int) -> dict:
-    # Two captions, of 3 and of 3 + number % 4 tokens.
+    # Two captions, of 3 and of 3 + number % 4 tokens, [START] and [END] included.
     return {
         "image_id": f"image-{number}",
         "tokens": [[2, 4, 3], [2, *[5 + number] * (1 + number % 4), 3]],
@@ -54,7 +55,7 @@ def tokens(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
-def test_feature_maps_come_back_in_their_dtype(dtype):
+def test_parsing_returns_the_serialized_feature_map_in_the_dtype_of_the_spec(dtype):
     spec = feature_spec(MAP, dtype)
     value = np.linspace(0, 6, 12).reshape(MAP)
     parsed = spec.parse(tf.constant(spec.serialize({"image_id": "ä", "features": value})))
@@ -62,27 +63,27 @@ def test_feature_maps_come_back_in_their_dtype(dtype):
     np.testing.assert_array_equal(parsed["features"].numpy(), value.astype(dtype))
 
 
-def test_ragged_tokens_come_back(tmp_path):
+def test_parsing_returns_the_serialized_ragged_tokens():
     parsed = TOKEN_SPEC.parse(tf.constant(TOKEN_SPEC.serialize(token_record(2))))
     assert parsed["tokens"].to_list() == [[2, 4, 3], [2, 7, 7, 7, 3]]
 
 
-def test_a_map_of_another_shape_is_refused_by_name():
+def test_a_feature_map_of_another_shape_is_refused_by_name():
     with pytest.raises(InputError, match=r"record 'x', field features: shape \(1, 2, 3\)"):
         feature_spec(MAP, "float16").serialize({"image_id": "x", "features": np.ones((1, 2, 3))})
 
 
 def test_a_value_too_large_for_half_precision_is_refused():
-    with pytest.raises(InputError, match="not finite as float16; try `features.dtype: float32`"):
+    with pytest.raises(InputError, match="not finite as float16: set `features.dtype: float32`"):
         feature_spec(MAP, "float16").serialize({"image_id": "x", "features": np.full(MAP, 1e6)})
 
 
-def test_spec_survives_json():
+def test_a_spec_can_be_saved_as_json_and_restored():
     spec = RecordSpec((Field("image_id", "string"), Field("tokens", "int32", (None, None))))
     assert RecordSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
 
 
-def test_folder_knows_its_shards_and_what_they_hold(features):
+def test_a_folder_gives_its_counts_its_extra_facts_and_its_records_in_order(features):
     folder = RecordFolder.open(features)
     assert (folder.count("train"), folder.count("test"), folder.shards("train")) == (10, 4, 2)
     assert folder.extra == {"made_by": "test"}
@@ -90,13 +91,13 @@ def test_folder_knows_its_shards_and_what_they_hold(features):
     assert ids == ["image-1", "image-3", "image-5", "image-7", "image-9"]
 
 
-def test_same_records_give_the_same_bytes(features, tmp_path):
+def test_writing_the_same_records_again_gives_the_same_bytes(features, tmp_path):
     again = write(tmp_path / "again", feature_spec(MAP, "float16"), feature_record)
     for path in features.iterdir():
         assert (again / path.name).read_bytes() == path.read_bytes()
 
 
-def test_an_empty_split_is_written_and_read(tmp_path):
+def test_a_split_without_images_is_written_and_read(tmp_path):
     folder = write(tmp_path / "f", feature_spec(MAP, "float16"), feature_record, images=0)
     assert RecordFolder.open(folder).count("train") == 0
     assert list(RecordFolder.open(folder).dataset("train", 0)) == []
@@ -114,12 +115,14 @@ def test_a_truncated_shard_is_refused_by_name(features):
         RecordFolder.open(features)
 
 
-def test_an_altered_byte_is_refused_by_name(features):
+def test_a_shard_with_an_altered_byte_is_refused_by_name(features):
     shard = features / "test-00000-of-00002.tfrecord"
     data = bytearray(shard.read_bytes())
     data[40] ^= 1
     shard.write_bytes(data)
-    with pytest.raises(InputError, match="test-00000-of-00002.tfrecord is not what was written"):
+    with pytest.raises(
+        InputError, match="test-00000-of-00002.tfrecord was altered after it was written"
+    ):
         RecordFolder.open(features)
 
 
@@ -141,13 +144,13 @@ def test_a_missing_shard_or_index_is_refused_by_name(features):
         RecordFolder.open(features)
 
 
-def test_features_and_tokens_are_joined_in_the_raw_order(features, tokens):
+def test_features_and_tokens_are_joined_in_the_order_of_the_raw_table(features, tokens):
     pair = RecordFolder.open(features), RecordFolder.open(tokens)
     ids = [example["image_id"].numpy().decode() for example in joined(*pair, "train")]
     assert ids == [f"image-{n}" for n in range(10)]
 
 
-def test_records_in_another_order_are_refused_while_reading(features, tmp_path):
+def test_tokens_in_another_order_than_the_features_are_refused_while_reading(features, tmp_path):
     other = write(tmp_path / "tokens", TOKEN_SPEC, lambda n: token_record(9 - n))
     pair = RecordFolder.open(features), RecordFolder.open(other)
     with pytest.raises(tf.errors.InvalidArgumentError, match="list different images"):
@@ -160,12 +163,13 @@ def test_evaluation_batches_hold_every_image_once_with_packed_captions(features,
     assert [len(targets) for _, targets in batches] == [4, 4, 2]
     inputs, targets = batches[0]
     assert inputs["features"].shape == (4, *MAP)
-    # Inputs lack each caption's last token, targets its first; both padded with 0.
+    # Inputs omit the last token of each caption, targets the first; both are padded with 0.
     assert inputs["tokens"][2].tolist() == [2, 4, 2, 7, 7, 7, 0]
     assert targets[2].tolist() == [4, 3, 7, 7, 7, 3, 0]
 
 
-def seen(batches, count):
+def contents(batches, count):
+    """The first value of each feature map, and the input tokens, of `count` batches."""
     return [
         (inputs["features"][:, 0, 0, 0].tolist(), inputs["tokens"].tolist())
         for inputs, _ in batches.take(count).as_numpy_iterator()
@@ -178,24 +182,24 @@ def test_training_batches_follow_the_seed_and_change_every_epoch(features, token
     def batches(seed):
         return training_batches(*pair, "train", 2, None, seed)
 
-    first = seen(batches(1), 20)
-    assert first == seen(batches(1), 20)
-    assert first != seen(batches(2), 20)
+    first = contents(batches(1), 20)
+    assert first == contents(batches(1), 20)
+    assert first != contents(batches(2), 20)
     assert first[:5] != first[5:10]
 
 
-def test_training_goes_over_every_image_equally_often(features, tokens):
+def test_training_uses_every_image_equally_often(features, tokens):
     pair = RecordFolder.open(features), RecordFolder.open(tokens)
     counts = {}
-    for maps, _ in seen(training_batches(*pair, "train", 2, None, 1), 100):
+    for maps, _ in contents(training_batches(*pair, "train", 2, None, 1), 100):
         for value in maps:
             counts[value] = counts.get(value, 0) + 1
     assert len(counts) == 10
-    # 200 images drawn; at most a batch for each of the few lengths is still pending.
+    # 200 images were drawn; at most one batch for each of the few lengths is not complete yet.
     assert min(counts.values()) >= 18 and max(counts.values()) <= 22
 
 
-def test_captions_per_image_draws_that_many(features, tokens):
+def test_captions_per_image_limits_the_captions_of_each_image(features, tokens):
     pair = RecordFolder.open(features), RecordFolder.open(tokens)
-    for _, packed in seen(training_batches(*pair, "train", 2, 1, 1), 10):
+    for _, packed in contents(training_batches(*pair, "train", 2, 1, 1), 10):
         assert all(row.count(2) == 1 for row in packed)

@@ -12,7 +12,8 @@ from raw_table import write_scenes
 from captioning.core.errors import InputError
 from captioning.core.splits import SPLITS
 from captioning.data.raw_table import raw_shards, read_raw, read_raw_shard
-from captioning.data.record_folder import RecordFolder, write_index, write_shards
+from captioning.data.record_folder import RecordFolder
+from captioning.data.record_writer import write_index, write_shards
 from captioning.decoding.search import make_decoder
 from captioning.evaluation.caption_split import CaptionedImage, caption_split
 from captioning.evaluation.predictions import Prediction

@@ -27,7 +27,8 @@ from benchmarks.tutorial_input import load_cache, write_cache
 from captioning.core.errors import InputError
 from captioning.data.images import load_pixels
 from captioning.data.raw_table import read_raw
-from captioning.data.record_folder import RecordFolder, write_index, write_shards
+from captioning.data.record_folder import RecordFolder
+from captioning.data.record_writer import write_index, write_shards
 from captioning.decoding.search import Sampler
 from captioning.extractors import make_extractor
 from captioning.features.write_features import feature_spec, write_features

@@ -21,7 +21,7 @@ from url_index import examples, release, shades
 
 from captioning.core.errors import InputError
 from captioning.data.raw_table import raw_shards, read_raw_shard
-from captioning.data.record_folder import write_shard
+from captioning.data.record_writer import write_shard
 from captioning.extractors import Extractor, make_extractor
 from captioning.features.remote import extract_remotely
 from captioning.features.shard_task import extract_shard
@@ -146,7 +146,7 @@ def test_an_image_that_cannot_be_decoded_is_named_in_one_line(
     with pytest.raises(InputError) as raised:
         extract_remotely(raw, tmp_path / "scratch", extractor, "float16")
     assert re.fullmatch(
-        r"(train|validation|test)0: not an image: its bytes are of no image format known to Pillow",
+        r"(train|validation|test)0: not an image: Pillow does not recognize the file format",
         str(raised.value),
     )
 

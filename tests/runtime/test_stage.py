@@ -15,7 +15,7 @@ import pytest
 from captioning import stage
 from captioning.core.errors import InputError
 from captioning.core.files import write_json
-from captioning.data.record_folder import write_shards
+from captioning.data.record_writer import write_shards
 from captioning.features.write_features import feature_spec
 from captioning.stage import stage_main
 
@@ -54,7 +54,7 @@ def test_a_full_disk_is_named_while_shards_and_figures_are_written(tmp_path):
     spec = feature_spec((1, 1, 1), "float32")
     (tmp_path / ".train-00000-of-00001.partial.tfrecord").symlink_to("/dev/full")
     records = [{"image_id": str(i), "features": [[[1.0]]]} for i in range(100_000)]
-    with pytest.raises(InputError, match=r"train-00000-of-00001.tfrecord can't be written"):
+    with pytest.raises(InputError, match=r"train-00000-of-00001.tfrecord cannot be written"):
         write_shards(tmp_path, "train", spec, [records])
     (tmp_path / ".figures.partial.json").symlink_to("/dev/full")
     with pytest.raises(SystemExit, match="No space left on device: free some space"):

@@ -13,7 +13,7 @@ from tiny_training import PARAMS
 
 from captioning.core.errors import InputError
 from captioning.core.splits import SPLITS
-from captioning.data.record_folder import write_index, write_shards
+from captioning.data.record_writer import write_index, write_shards
 from captioning.features.write_features import feature_spec
 from captioning.text import (
     Standardization,

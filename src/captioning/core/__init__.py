@@ -1,1 +1,1 @@
-"""Errors, files and splits: what every other room stands on."""
+"""Errors, file writing, checksums and shard names: used by every other room."""

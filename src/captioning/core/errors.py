@@ -1,10 +1,10 @@
-"""The one exception that is the user's to mend."""
+"""The exception for wrong input, which the user can correct."""
 
 from __future__ import annotations
 
 
 class InputError(Exception):
-    """Bad input: the message names the file, record or parameter and says what to do.
+    """Wrong input. The message names the file, record or parameter and says what to do.
 
-    Stage scripts and the command line print it without a traceback.
+    Stage scripts and the command line print the message without a traceback.
     """

@@ -1,4 +1,4 @@
-"""Writing files whole or not at all, with the same bytes every time."""
+"""Atomic file writing, JSON with reproducible bytes, and checksums."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-#: Folder for unfinished work and lists that are too long to print; neither Git nor DVC tracks it.
+#: Folder for unfinished work and for lists too long to print; neither Git nor DVC tracks it.
 SCRATCH = Path(".scratch")
-_CHUNK = 1 << 20
+_CHUNK_BYTES = 1 << 20
 
 
 @contextmanager
 def atomic_path(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary sibling of `path`; rename it to `path` when the block ends well.
+    """Yield a temporary path beside `path`; rename it to `path` when the block succeeds.
 
-    When the block raises, the temporary file is removed and whatever stood at `path` stays.
+    If the block raises, the temporary file is removed and an existing file at `path` is kept.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays last: writers such as Keras and Matplotlib choose the format by it.
+    # The suffix is kept: Keras, Matplotlib and other writers choose the file format by it.
     temporary = target.with_name(f".{target.stem}.partial{target.suffix}")
     try:
         yield temporary
@@ -34,9 +34,10 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
 
 @contextmanager
 def fresh_folder(path: Path | str) -> Iterator[Path]:
-    """Yield `path` as an empty folder, created where needed.
+    """Create `path` as an empty folder, deleting what is there, and yield it.
 
-    A stage rewrites its outputs whole: under link-type caches what lies there is read-only links.
+    A stage never edits its old outputs in place: DVC may have replaced them by read-only links
+    into its cache.
     """
     folder = Path(path)
     if folder.is_symlink() or folder.is_file():
@@ -48,10 +49,10 @@ def fresh_folder(path: Path | str) -> Iterator[Path]:
 
 
 def write_json(path: Path | str, value: Any) -> None:
-    """Write `value` as JSON: sorted keys, two spaces, non-ASCII as it is, a newline at the end.
+    """Write `value` as JSON with sorted keys, an indent of 2, unescaped Unicode, a final newline.
 
     Raises:
-        ValueError: `value` holds NaN or infinity, which JSON lacks.
+        ValueError: `value` contains NaN or infinity, which JSON cannot represent.
     """
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     with atomic_path(path) as temporary:
@@ -59,23 +60,23 @@ def write_json(path: Path | str, value: Any) -> None:
 
 
 def read_json(path: Path | str) -> Any:
-    """Read a JSON file written in UTF-8."""
+    """Read a UTF-8 encoded JSON file."""
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def sha256(path: Path | str) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
+    """SHA-256 checksum of a file, in hexadecimal."""
     return _checksum(path, hashlib.sha256())
 
 
 def md5(path: Path | str) -> str:
-    """MD5 of a file's bytes, in hexadecimal: the sum that releases of datasets publish."""
+    """MD5 checksum of a file, in hexadecimal; dataset releases publish MD5 checksums."""
     return _checksum(path, hashlib.md5(usedforsecurity=False))
 
 
 def _checksum(path: Path | str, digest: hashlib._Hash) -> str:
-    """Feed a file to a digest in chunks of one MiB."""
+    """Update a digest with a file, one chunk at a time, and return it in hexadecimal."""
     with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK):
+        while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()

@@ -1,6 +1,7 @@
-"""Names of shards, the same for raw Parquet, features and tokens: shard k of each lines up.
+"""The three splits and the file names of their shards.
 
-Beside the shards of features and of tokens lies an index, see `record_folder`.
+The raw table, the features and the tokens of a split have the same number of shards, and shard k
+of each holds the same images in the same order.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from pathlib import Path
 from captioning.core.errors import InputError
 
 SPLITS = ("train", "validation", "test")
+#: Index file in a folder of records, see `data.record_writer.write_index`.
 INDEX = "index.json"
 
 
 def shard_name(split: str, shard: int, shards: int, suffix: str) -> str:
-    """Name of one shard.
+    """File name of one shard.
 
     >>> shard_name("train", 0, 4, "parquet")
     'train-00000-of-00004.parquet'
@@ -24,10 +26,10 @@ def shard_name(split: str, shard: int, shards: int, suffix: str) -> str:
 
 
 def shard_paths(folder: Path | str, split: str, suffix: str) -> list[Path]:
-    """The shards of one split in order.
+    """Paths of all shards of one split, in order.
 
     Raises:
-        InputError: there is none, or one of the set is missing.
+        InputError: there is no shard, a shard is missing, or an unexpected file is among them.
     """
     folder = Path(folder)
     found = sorted(folder.glob(f"{split}-*.{suffix}"))
@@ -37,9 +39,9 @@ def shard_paths(folder: Path | str, split: str, suffix: str) -> list[Path]:
     shards = int(total[1]) if total else 0
     expected = [folder / shard_name(split, k, shards, suffix) for k in range(shards)]
     if found != expected:
-        odd = sorted(path.name for path in set(found) ^ set(expected))
+        unmatched = sorted(path.name for path in set(found) ^ set(expected))
         raise InputError(
-            f"{folder}: the {split} shards are not one whole set ({', '.join(odd)}): "
-            "run `dvc repro`"
+            f"{folder}: the set of {split} shards is incomplete or mixed with other files "
+            f"({', '.join(unmatched)}): run `dvc repro`"
         )
     return expected

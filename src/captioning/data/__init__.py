@@ -1,1 +1,1 @@
-"""What lies on disk between the stages: the raw table, images, TFRecords and their index."""
+"""Data on disk between the stages: the raw table with its images, and TFRecord shards."""

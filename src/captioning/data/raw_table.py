@@ -1,4 +1,7 @@
-"""The raw table: one Parquet row an image, with its original bytes and its captions."""
+"""Read the raw table: Parquet shards with one row per image.
+
+A row holds the original bytes of the image file, its size in pixels and its captions.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,10 @@ import pyarrow.parquet as pq
 from captioning.core.errors import InputError
 from captioning.core.splits import shard_paths
 
+#: Number of rows in one Parquet row group, and in memory at a time while reading.
 ROW_GROUP = 64
-_READ_AT_ONCE = 1 << 20
+_READ_BUFFER_BYTES = 1 << 20
+#: Columns of every raw table; some datasets add their own.
 COLUMNS = (
     pa.field("image_id", pa.string()),
     pa.field("image", pa.binary()),
@@ -29,42 +34,46 @@ def read_raw(
     split: str,
     columns: Sequence[str] | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Read the rows of one split, a row group at a time.
+    """Read the rows of one split, one row group at a time.
 
     Args:
-        folder: of the raw table.
+        folder: folder of the raw table.
         split: `train`, `validation` or `test`.
-        columns: names of the columns to read; None reads all.
+        columns: names of the columns to read; None reads all columns.
 
     Raises:
-        InputError: a shard is missing or damaged, or there is no such column.
+        InputError: a shard is missing or damaged, or a column does not exist.
     """
     paths = raw_shards(folder, split)
     return chain.from_iterable(read_raw_shard(path, columns) for path in paths)
 
 
 def raw_shards(folder: Path | str, split: str) -> list[Path]:
-    """The shards of one split, in order.
+    """Paths of the shards of one split, in order.
 
     Raises:
-        InputError: there is none, or one of the set is missing.
+        InputError: the split has no shard, or one of its shards is missing.
     """
     return shard_paths(folder, split, "parquet")
 
 
 def read_raw_shard(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-    """Read the rows of one shard, wherever it lies, a row group at a time.
+    """Read the rows of one shard in any folder, one row group at a time.
+
+    Args:
+        path: Parquet file of the shard.
+        columns: names of the columns to read; None reads all columns.
 
     Raises:
-        InputError: the shard is damaged, or there is no such column.
+        InputError: the shard is damaged, or a column does not exist.
     """
     try:
-        # Buffered ahead, a whole file would come into memory.
-        with pq.ParquetFile(path, pre_buffer=False, buffer_size=_READ_AT_ONCE) as file:
+        # With pre-buffering, PyArrow would load the whole file into memory.
+        with pq.ParquetFile(path, pre_buffer=False, buffer_size=_READ_BUFFER_BYTES) as file:
             for column in columns or ():
                 if column not in file.schema_arrow.names:
                     names = ", ".join(file.schema_arrow.names)
-                    raise InputError(f"{path} has no column {column!r}; it has {names}")
+                    raise InputError(f"{path} has no column {column!r}; its columns are {names}")
             for batch in file.iter_batches(ROW_GROUP, columns=columns):
                 yield from batch.to_pylist()
     except (pa.ArrowException, OSError) as error:

@@ -1,8 +1,8 @@
-"""Sharded TFRecords in a folder, with a JSON index that says what whole shards look like."""
+"""Read a folder of sharded TFRecords, after checking the shards against their index."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,158 +10,20 @@ from typing import Any
 import tensorflow as tf
 
 from captioning.core.errors import InputError
-from captioning.core.files import atomic_path, read_json, sha256, write_json
-from captioning.core.splits import INDEX, shard_name
-from captioning.data.record_spec import RecordSpec
-
-ShardSummary = dict[str, Any]
-
-
-def write_shards(
-    folder: Path | str,
-    split: str,
-    spec: RecordSpec,
-    shards: Sequence[Iterable[Mapping[str, Any]]],
-    resume: bool = False,
-) -> list[ShardSummary]:
-    """Write one split, shard by shard, each to a temporary name that is renamed when whole.
-
-    Args:
-        folder: where the shards go.
-        split: part of their names.
-        spec: of the records.
-        shards: for each shard its examples; consumed one at a time.
-        resume: whether whole shards that an earlier run of the same work left in `folder` are
-            taken as they are; their examples are not consumed.
-
-    Returns:
-        For each shard `file`, `examples`, `bytes` and `sha256`.
-
-    Raises:
-        InputError: an image id occurs twice in the split, or a shard can't be written.
-    """
-    summaries, seen = [], set[str]()
-    for number, examples in enumerate(shards):
-        path = Path(folder) / shard_name(split, number, len(shards), "tfrecord")
-        summaries.append(write_shard(path, split, spec, examples, seen, resume))
-    return summaries
-
-
-def write_shard(
-    path: Path,
-    split: str,
-    spec: RecordSpec,
-    examples: Iterable[Mapping[str, Any]],
-    seen: set[str],
-    resume: bool = False,
-) -> ShardSummary:
-    """Write one shard, under a temporary name until it is whole.
-
-    Args:
-        path: of the shard.
-        split: that it belongs to.
-        spec: of the records.
-        examples: of the shard.
-        seen: image ids that may not occur again; the shard's are added.
-        resume: whether a whole shard that lies there is taken as it is; if not, a new one's
-            summary is left beside it, in `summary_path`.
-
-    Returns, raises: as `write_shards`, for one shard.
-    """
-    summary = whole_shard(path) if resume else None
-    if summary is None:
-        summary = _write_shard(path, split, spec, examples, seen)
-        if resume:
-            write_json(summary_path(path), summary)
-    return summary
-
-
-def _write_shard(
-    path: Path,
-    split: str,
-    spec: RecordSpec,
-    examples: Iterable[Mapping[str, Any]],
-    seen: set[str],
-) -> ShardSummary:
-    """Write one shard and read it back; add its image ids to `seen`."""
-    written = 0
-    with atomic_path(path) as temporary:
-        try:
-            with tf.io.TFRecordWriter(str(temporary)) as writer:
-                for example in examples:
-                    if example["image_id"] in seen:
-                        raise InputError(
-                            f"image {example['image_id']!r} occurs twice in {split}: "
-                            "image ids must be unique"
-                        )
-                    seen.add(example["image_id"])
-                    writer.write(spec.serialize(example))
-                    written += 1
-        except tf.errors.OpError as error:
-            raise InputError(
-                f"{path} can't be written ({error.message}): see to the disk"
-            ) from None
-        # TFRecord checksums are verified on reading only: read what was written.
-        _check_readable(temporary, written)
-    return {
-        "file": path.name,
-        "examples": written,
-        "bytes": path.stat().st_size,
-        "sha256": sha256(path),
-    }
-
-
-def whole_shard(path: Path) -> ShardSummary | None:
-    """The summary of a shard that an earlier run finished, if its bytes are still those."""
-    if not (path.is_file() and summary_path(path).is_file()):
-        return None
-    summary: ShardSummary = read_json(summary_path(path))
-    return summary if sha256(path) == summary["sha256"] else None
-
-
-def summary_path(shard: Path) -> Path:
-    """Where the summary of a whole shard lies until all shards are whole."""
-    return shard.with_suffix(".json")
-
-
-def write_index(
-    folder: Path | str,
-    spec: RecordSpec,
-    splits: Mapping[str, list[ShardSummary]],
-    extra: Mapping[str, Any],
-) -> None:
-    """Write `index.json`, last of all: a folder without one is not whole.
-
-    Args:
-        folder: of the shards.
-        spec: of the records.
-        splits: what `write_shards` returned for every split.
-        extra: what else the reader must know of how the records were made.
-    """
-    index = {"fields": spec.to_json(), "splits": dict(splits), "extra": dict(extra)}
-    write_json(Path(folder) / INDEX, index)
-
-
-def _check_readable(path: Path, expected: int) -> None:
-    try:
-        found = sum(1 for _ in tf.data.TFRecordDataset(str(path)))
-    except tf.errors.DataLossError as error:
-        raise InputError(f"{path} can't be read back after writing: {error.message}") from None
-    if found != expected:
-        raise InputError(
-            f"{path} holds {found} records after writing {expected}: is the disk full?"
-        )
+from captioning.core.files import read_json, sha256
+from captioning.core.splits import INDEX
+from captioning.data.record_spec import RecordSpec, ShardSummary
 
 
 @dataclass(frozen=True)
 class RecordFolder:
-    """Shards that were checked against their index.
+    """Shards that agree with their index.
 
     Args:
-        folder: where they lie.
-        spec: of the records.
-        splits: for every split its shards' summaries, see `write_shards`.
-        extra: what `write_index` was given.
+        folder: folder of the shards.
+        spec: specification of the records.
+        splits: for each split, the summaries of its shards.
+        extra: further facts about the records, see `record_writer.write_index`.
     """
 
     folder: Path
@@ -171,14 +33,14 @@ class RecordFolder:
 
     @classmethod
     def open(cls, folder: Path | str, verify: bool = True) -> RecordFolder:
-        """Read the index and check that every shard is the one it describes.
+        """Read the index, and check every shard against it.
 
         Args:
-            folder: that a stage wrote.
-            verify: whether checksums are compared; sizes always are.
+            folder: output folder of the stage `features` or `tokens`.
+            verify: whether to compare checksums; sizes are always compared.
 
         Raises:
-            InputError: the index or a shard is missing, cut short or altered.
+            InputError: the index or a shard is missing, truncated or altered.
         """
         folder = Path(folder)
         advice = f"run `dvc repro {folder.name}`, or `dvc checkout` to restore it from the cache"
@@ -200,22 +62,26 @@ class RecordFolder:
         return sum(int(summary["examples"]) for summary in self.splits[split])
 
     def serialized(self, split: str, shard: int) -> tf.data.Dataset:
-        """One shard's records, scalar strings, in order."""
+        """Records of one shard as scalar string tensors, in order."""
         path = self.folder / self.splits[split][shard]["file"]
         return tf.data.TFRecordDataset(str(path))
 
     def dataset(self, split: str, shard: int) -> tf.data.Dataset:
-        """One shard's records, parsed, in order."""
-        return self.serialized(split, shard).map(
-            self.spec.parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-        )
+        """Records of one shard as dictionaries of tensors, in order; see `RecordSpec.parse`."""
+        return map_in_order(self.serialized(split, shard), self.spec.parse)
+
+
+def map_in_order(dataset: tf.data.Dataset, function: Callable[..., Any]) -> tf.data.Dataset:
+    """Map a function over a dataset in parallel; the order of the elements is kept."""
+    return dataset.map(function, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
 def _check_shard(path: Path, summary: ShardSummary, verify: bool, advice: str) -> None:
+    """Compare a shard with its summary."""
     if not path.is_file():
         raise InputError(f"{path} is missing: {advice}")
     size = path.stat().st_size
     if size != summary["bytes"]:
         raise InputError(f"{path} has {size} bytes instead of {summary['bytes']}: {advice}")
     if verify and sha256(path) != summary["sha256"]:
-        raise InputError(f"{path} is not what was written (its checksum differs): {advice}")
+        raise InputError(f"{path} was altered after it was written (wrong checksum): {advice}")

@@ -1,7 +1,9 @@
-"""One record spec for writing and for parsing TFRecords.
+"""The record specification, which both writes and parses TFRecords.
 
-A tensor of fixed shape is stored as its raw little-endian bytes; a ragged one, a list of lists of
-ids, as its values and its row lengths.
+A tensor of fixed shape is stored as raw little-endian bytes. A ragged tensor (a list of lists of
+token ids) is stored as its flat values and its row lengths.
+
+Legend: `B` records, `N` rows of a ragged tensor.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import tensorflow as tf
 
 from captioning.core.errors import InputError
 
+#: Facts about one shard: `file`, its name; `examples`, the number of records; `bytes`; `sha256`.
+ShardSummary = dict[str, Any]
 _DTYPES = {"float16": tf.float16, "float32": tf.float32, "int32": tf.int32}
 
 
@@ -23,9 +27,9 @@ class Field:
     """One tensor of a record.
 
     Args:
-        name: the key in the example.
+        name: key of the feature in the `tf.train.Example`.
         dtype: `float16`, `float32`, `int32` or `string` (a scalar).
-        shape: the fixed shape, or `(None, None)` for a list of lists of int32.
+        shape: fixed shape, or `(None, None)` for a list of lists of int32.
     """
 
     name: str
@@ -40,7 +44,7 @@ class Field:
 
 @dataclass(frozen=True)
 class RecordSpec:
-    """The fields of a record: drives `serialize` and `parse` alike.
+    """The fields of a record; `serialize` and `parse` both follow them.
 
     >>> spec = RecordSpec((Field("image_id", "string"), Field("tokens", "int32", (None, None))))
     >>> record = spec.serialize({"image_id": "a", "tokens": [[2, 7, 3], [2, 3]]})
@@ -51,14 +55,14 @@ class RecordSpec:
     fields: tuple[Field, ...]
 
     def shape(self, name: str) -> tuple[int | None, ...]:
-        """Shape of the field of that name."""
+        """Shape of the field called `name`."""
         return next(field.shape for field in self.fields if field.name == name)
 
     def serialize(self, example: Mapping[str, Any]) -> bytes:
-        """An example as the bytes of a `tf.train.Example`.
+        """Serialize an example to the bytes of a `tf.train.Example`.
 
         Raises:
-            InputError: a value's shape is not the spec's, or a value is not finite.
+            InputError: the shape of a value differs from the field's, or a value is not finite.
         """
         feature: dict[str, tf.train.Feature] = {}
         for field in self.fields:
@@ -69,14 +73,16 @@ class RecordSpec:
                 feature[field.name] = _ints([item for row in value for item in row])
                 feature[f"{field.name}_lengths"] = _ints([len(row) for row in value])
             else:
-                feature[field.name] = _bytes(_raw(field, value, example))
+                feature[field.name] = _bytes(_dense_bytes(field, value, example))
         message = tf.train.Example(features=tf.train.Features(feature=feature))
         return bytes(message.SerializeToString(deterministic=True))
 
     def parse(self, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The tensors of one record (scalar string): dense ones, and ragged ones `[N, None]`.
+        """Parse a record (a scalar string tensor), or a batch of records `[B]`, which is faster.
 
-        Several records `[B]` at once cost far less each; `B` then is the first axis of all.
+        Returns:
+            A tensor for each field: of the field's shape, or ragged `[N, None]`. For a batch, `B`
+            is the first axis of every tensor.
         """
         parsed = tf.io.parse_example(serialized, self._features())
         result = {}
@@ -86,13 +92,13 @@ class RecordSpec:
                 result[field.name] = value
             elif field.ragged:
                 lengths = parsed[f"{field.name}_lengths"]
-                several = isinstance(lengths, tf.RaggedTensor)
-                values, counts = (value.values, lengths.values) if several else (value, lengths)
-                # The writer counted the lengths; a record's checksum vouches for the rest.
+                is_batch = isinstance(lengths, tf.RaggedTensor)
+                values, counts = (value.values, lengths.values) if is_batch else (value, lengths)
+                # No validation: the writer counted the lengths, and records have a checksum.
                 rows = tf.RaggedTensor.from_row_lengths(
                     tf.cast(values, tf.int32), counts, validate=False
                 )
-                result[field.name] = lengths.with_values(rows) if several else rows
+                result[field.name] = lengths.with_values(rows) if is_batch else rows
             else:
                 decoded = tf.io.decode_raw(value, _DTYPES[field.dtype], little_endian=True)
                 result[field.name] = tf.reshape(
@@ -101,12 +107,12 @@ class RecordSpec:
         return result
 
     def to_json(self) -> list[dict[str, Any]]:
-        """The fields as JSON values."""
+        """The fields as values that JSON can represent."""
         return [{**asdict(field), "shape": list(field.shape)} for field in self.fields]
 
     @classmethod
     def from_json(cls, values: list[dict[str, Any]]) -> RecordSpec:
-        """The spec that `to_json` described."""
+        """The spec that `to_json` made these values of."""
         return cls(tuple(Field(v["name"], v["dtype"], tuple(v["shape"])) for v in values))
 
     def _features(self) -> dict[str, Any]:
@@ -120,8 +126,8 @@ class RecordSpec:
         return features
 
 
-def _raw(field: Field, value: Any, example: Mapping[str, Any]) -> bytes:
-    """A dense value's bytes, checked against the spec."""
+def _dense_bytes(field: Field, value: Any, example: Mapping[str, Any]) -> bytes:
+    """The bytes of a value of fixed shape, after checking its shape and that it is finite."""
     where = f"record {example.get('image_id', '')!r}, field {field.name}"
     array = np.asarray(value)
     if array.shape != field.shape:
@@ -130,7 +136,7 @@ def _raw(field: Field, value: Any, example: Mapping[str, Any]) -> bytes:
         stored = array.astype(np.dtype(field.dtype).newbyteorder("<"))
     if not np.isfinite(stored).all():
         raise InputError(
-            f"{where}: a value is not finite as {field.dtype}; try `features.dtype: float32`"
+            f"{where}: a value is not finite as {field.dtype}: set `features.dtype: float32`"
         )
     return stored.tobytes()
 

@@ -25,7 +25,8 @@ from captioning.core.errors import InputError
 from captioning.core.files import sha256, write_json
 from captioning.core.splits import SPLITS
 from captioning.data.raw_table import raw_shards, read_raw_shard
-from captioning.data.record_folder import ShardSummary, summary_path, whole_shard
+from captioning.data.record_spec import ShardSummary
+from captioning.data.record_writer import finished_shard, summary_path
 from captioning.extractors import Extractor
 from captioning.features.shard_task import ShardTask, attempts_file, extract_shard
 from captioning.runtime.cluster import Resources, Row, cluster_address, map_on_cluster
@@ -100,7 +101,7 @@ def _missing(raw: Path | str, scratch: Path) -> list[tuple[str, Path]]:
     for split in SPLITS:
         for path in raw_shards(raw, split):
             shard = scratch / f"{path.stem}.tfrecord"
-            if whole_shard(shard) is None:
+            if finished_shard(shard) is None:
                 summary_path(shard).unlink(missing_ok=True)
                 missing.append((split, path))
     return missing
@@ -152,7 +153,7 @@ def _collect(summary: ShardSummary, results: Store, scratch: Path, copy: bool) -
         write_json(summary_path(path), summary)
         return
     patience = time.monotonic() + _LATE
-    while whole_shard(path) is None:
+    while finished_shard(path) is None:
         if time.monotonic() > patience:
             raise InputError(
                 f"{path} was written by a worker and is not to be seen here: all machines must "

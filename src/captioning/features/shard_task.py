@@ -12,7 +12,8 @@ from typing import Any
 
 from captioning.core.errors import InputError
 from captioning.data.raw_table import read_raw_shard
-from captioning.data.record_folder import ShardSummary, summary_path, write_shard
+from captioning.data.record_spec import ShardSummary
+from captioning.data.record_writer import summary_path, write_shard
 from captioning.extractors import Extractor, make_extractor
 from captioning.features.write_features import feature_records, feature_spec
 from captioning.runtime.object_store import Store

@@ -21,8 +21,8 @@ from tqdm import tqdm
 from captioning.core.splits import SPLITS
 from captioning.data.images import load_pixels
 from captioning.data.raw_table import raw_shards, read_raw_shard
-from captioning.data.record_folder import write_index, write_shards
 from captioning.data.record_spec import Field, RecordSpec
+from captioning.data.record_writer import write_index, write_shards
 from captioning.extractors import Extractor
 from captioning.extractors.run import batch_images, extract
 

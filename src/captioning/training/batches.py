@@ -12,9 +12,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from captioning.data.record_folder import RecordFolder
+from captioning.data.record_folder import RecordFolder, map_in_order
 from captioning.text import START
-from captioning.training.examples import join, map_in_order, paired, parsed
+from captioning.training.examples import join, paired, parsed
 
 # Images in memory while shuffling: 2,048 half-precision maps of 7x7x1280 take 250 MB.
 SHUFFLE_BUFFER = 2048

@@ -5,14 +5,13 @@ Legend: `B` images, `N` captions of an image, `C` feature channels.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from captioning.data.record_folder import RecordFolder
+from captioning.data.record_folder import RecordFolder, map_in_order
 from captioning.text import Vocabulary
 
 
@@ -45,11 +44,6 @@ def parsed(
     return map_in_order(
         records, lambda one, other: join(features.spec.parse(one), tokens.spec.parse(other))
     )
-
-
-def map_in_order(dataset: tf.data.Dataset, function: Callable[..., Any]) -> tf.data.Dataset:
-    """Map in parallel, keeping the order."""
-    return dataset.map(function, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
 def join(features: dict[str, tf.Tensor], tokens: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
