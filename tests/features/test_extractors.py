@@ -1,4 +1,4 @@
-"""Frozen backbones: known classes on real photographs, safe weights, clear errors."""
+"""Backbones: correct classes on real photographs, safe loading of weights, clear errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from captioning.extractors.efficientnet_lite0 import weights_path
 from captioning.extractors.torch_checkpoint import read_checkpoint
 
 PHOTOGRAPHS = {
-    # ImageNet class numbers: 652 military uniform; 281, 282, 285 tabby, tiger and Egyptian cat;
+    # ImageNet class ids: 652 military uniform; 281, 282, 285 tabby, tiger and Egyptian cat;
     # 967 espresso.
     Path(matplotlib.get_data_path()) / "sample_data/grace_hopper.jpg": {652},
     Path(skimage.__file__).parent / "data/chelsea.png": {281, 282, 285},
@@ -37,18 +37,17 @@ def photograph(path: Path, size: int = 224) -> np.ndarray:
     return load_pixels(path.read_bytes(), size, path.name)
 
 
-def test_efficientnet_lite0_knows_real_photographs(lite0):
+def test_efficientnet_lite0_classifies_real_photographs_correctly(lite0):
     images = np.stack([photograph(path) for path in PHOTOGRAPHS])
     best = lite0.classify(images).argmax(axis=1)
     for path, found, allowed in zip(PHOTOGRAPHS, best.tolist(), PHOTOGRAPHS.values(), strict=True):
         assert found in allowed, path.name
 
 
-def test_features_have_the_announced_shape_and_range(lite0):
+def test_features_have_the_declared_shape_and_the_range_of_relu6(lite0):
     features = lite0(np.stack([photograph(path) for path in PHOTOGRAPHS]))
     assert features.shape[1:] == lite0.output_shape == (7, 7, 1280)
     assert features.dtype == np.float32
-    # ReLU6
     assert features.min() == 0 and 0 < features.max() <= 6
 
 
@@ -57,15 +56,15 @@ def test_a_photograph_has_the_same_features_in_any_batch(lite0):
     np.testing.assert_allclose(lite0(images)[1], lite0(images[1:2])[0], rtol=1e-3, atol=1e-4)
 
 
-def test_another_image_size_gives_another_grid():
+def test_the_size_of_the_grid_follows_from_the_image_size():
     extractor = make_extractor("efficientnet_lite0", 96)
     assert extractor(np.zeros((1, 96, 96, 3), np.uint8)).shape == (1, 3, 3, 1280)
 
 
-def test_folded_batch_normalisation_computes_the_same_function():
+def test_folded_batch_normalization_computes_the_same_function():
     weights = read_checkpoint(weights_path())
     random = np.random.default_rng(0)
-    # One pointwise convolution, whose arithmetic is a matrix product.
+    # One pointwise convolution, which is a matrix product.
     x = random.normal(size=(5, 16))
     kernel = weights["_blocks.1._expand_conv.weight"][:, :, 0, 0].T
     norm = {k: weights[f"_blocks.1._bn0.{k}"] for k in ("weight", "bias")}
@@ -80,32 +79,34 @@ def test_an_unknown_extractor_is_refused():
         make_extractor("resnet", 224)
 
 
-def test_a_checkpoint_that_is_cut_short_is_refused(tmp_path):
+def test_a_truncated_checkpoint_is_refused(tmp_path):
     path = tmp_path / "short.pth"
     path.write_bytes(weights_path().read_bytes()[:-1000])
-    with pytest.raises(InputError, match=r"short.pth is not a whole PyTorch checkpoint.*cut short"):
+    with pytest.raises(
+        InputError, match=r"short.pth is not a complete PyTorch checkpoint.*is truncated"
+    ):
         read_checkpoint(path)
 
 
-def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
+def test_a_checkpoint_that_would_execute_code_is_refused(tmp_path):
     class Harmful:
         def __reduce__(self):
             return (eval, ("1",))
 
     path = tmp_path / "harmful.pth"
     path.write_bytes(pickle.dumps(Harmful()))
-    with pytest.raises(InputError, match=r"builtins.eval has no place in a state dict"):
+    with pytest.raises(InputError, match=r"builtins.eval is not allowed in a state dict"):
         read_checkpoint(path)
 
 
-def test_a_file_that_is_no_checkpoint_is_refused(tmp_path):
+def test_a_file_that_is_not_a_checkpoint_is_refused(tmp_path):
     path = tmp_path / "text.pth"
     path.write_bytes(struct.pack("<q", 7) + io.BytesIO(b"text").read())
-    with pytest.raises(InputError, match="text.pth is not a whole PyTorch checkpoint"):
+    with pytest.raises(InputError, match="text.pth is not a complete PyTorch checkpoint"):
         read_checkpoint(path)
 
 
-def test_mobilenet_without_its_weights_says_where_they_belong(tmp_path, monkeypatch):
+def test_mobilenet_without_weights_says_where_to_save_them(tmp_path, monkeypatch):
     import keras
 
     def no_network(*_, **__):
@@ -118,7 +119,7 @@ def test_mobilenet_without_its_weights_says_where_they_belong(tmp_path, monkeypa
         make_extractor("mobilenet_v3_small", 224)
 
 
-def test_mobilenet_with_weights_in_the_cache_extracts(tmp_path, monkeypatch):
+def test_mobilenet_extracts_features_with_weights_from_the_cache(tmp_path, monkeypatch):
     import keras
 
     from captioning.extractors import mobilenet_v3_small
@@ -130,7 +131,7 @@ def test_mobilenet_with_weights_in_the_cache_extracts(tmp_path, monkeypatch):
     arguments = {"input_shape": (96, 96, 3), "include_top": False, "include_preprocessing": True}
     weights = models / mobilenet_v3_small._WEIGHTS
     random_weights = original(**arguments, weights=None)
-    weights.write_bytes(b"stands for the downloaded file")
+    weights.write_bytes(b"in place of the downloaded file")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(keras.applications, "MobileNetV3Small", lambda **_: random_weights)
     extractor = make_extractor("mobilenet_v3_small", 96)
@@ -141,6 +142,6 @@ def test_mobilenet_with_weights_in_the_cache_extracts(tmp_path, monkeypatch):
     assert features.shape == (1, 3, 3, 576) and np.isfinite(features).all()
 
 
-def test_the_same_pixels_give_the_same_bytes(lite0):
+def test_extracting_the_same_images_again_gives_the_same_bytes(lite0):
     images = np.stack([photograph(path) for path in PHOTOGRAPHS])
     assert lite0(images).tobytes() == lite0(images).tobytes()

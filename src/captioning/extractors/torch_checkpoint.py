@@ -1,8 +1,8 @@
-"""Read a PyTorch checkpoint of the legacy layout without PyTorch, and without running its pickles.
+"""Read a PyTorch checkpoint of the legacy layout without PyTorch and without executing its code.
 
-The layout: five pickles (magic number, protocol version, system info, the state dict whose
-tensors refer to storages by persistent id, the list of storage keys), then for each key an int64
-element count and the raw little-endian values.
+Such a file consists of five pickles (magic number, protocol version, system information, the state
+dict, whose tensors refer to storages by persistent ids, and the list of storage keys), followed,
+for each key, by the number of elements as int64 and the raw little-endian values.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _STORAGE_DTYPES = {"FloatStorage": "<f4", "LongStorage": "<i8"}
 
 @dataclass
 class _Storage:
-    """What a persistent id says of a storage."""
+    """A flat array of values, as a persistent id describes it."""
 
     key: str
     dtype: str
@@ -35,7 +35,7 @@ class _Storage:
 
 @dataclass
 class _Tensor:
-    """A view into a storage, in elements."""
+    """A view into a storage; offset and strides are counted in elements."""
 
     storage: _Storage
     offset: int
@@ -50,7 +50,7 @@ def _rebuild_tensor(
 
 
 class _Unpickler(pickle.Unpickler):
-    """Admits ordered dicts, tensors and storages; anything else is refused by name."""
+    """Unpickler that accepts only ordered dicts, tensors and storages, and names anything else."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):
@@ -59,7 +59,7 @@ class _Unpickler(pickle.Unpickler):
             return _rebuild_tensor
         if module == "torch" and name in _STORAGE_DTYPES:
             return _STORAGE_DTYPES[name]
-        raise pickle.UnpicklingError(f"{module}.{name} has no place in a state dict")
+        raise pickle.UnpicklingError(f"{module}.{name} is not allowed in a state dict")
 
     def persistent_load(self, pid: Any) -> _Storage:
         if not (isinstance(pid, tuple) and len(pid) >= 5 and pid[0] == "storage"):
@@ -68,18 +68,18 @@ class _Unpickler(pickle.Unpickler):
 
 
 def read_checkpoint(path: Path | str) -> dict[str, NDArray[Any]]:
-    """Every tensor of a state dict by name, float32 or int64, in PyTorch's axis order.
+    """Read the tensors of a state dict, float32 or int64, in PyTorch's axis order.
 
     Raises:
-        InputError: the file is not such a checkpoint, is cut short, or asks for a class that a
-            state dict doesn't need.
+        InputError: the file is not a checkpoint of this layout, is truncated, or refers to a
+            class that a state dict does not need.
     """
     try:
         with open(path, "rb") as file:
             return _read(file)
     except (pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError) as error:
         raise InputError(
-            f"{path} is not a whole PyTorch checkpoint of the legacy layout: {error}"
+            f"{path} is not a complete PyTorch checkpoint of the legacy layout: {error}"
         ) from None
 
 
@@ -94,17 +94,17 @@ def _read(file: BinaryIO) -> dict[str, NDArray[Any]]:
     for key in keys:
         storage = declared[key]
         if int.from_bytes(file.read(8), "little") != storage.size:
-            raise ValueError(f"storage {key} has another size than declared")
+            raise ValueError(f"storage {key} differs in size from its declaration")
         nbytes = storage.size * np.dtype(storage.dtype).itemsize
         data = file.read(nbytes)
         if len(data) != nbytes:
-            raise ValueError(f"storage {key} is cut short")
+            raise ValueError(f"storage {key} is truncated")
         storages[key] = np.frombuffer(data, storage.dtype)
     return {name: _view(tensor, storages) for name, tensor in tensors.items()}
 
 
 def _view(tensor: _Tensor, storages: dict[str, NDArray[Any]]) -> NDArray[Any]:
-    """A tensor's values, copied out of its storage along its strides."""
+    """Copy the values of a tensor from its storage, following its strides."""
     storage = storages[tensor.storage.key]
     if min((*tensor.shape, 1)) < 1 or min((*tensor.strides, tensor.offset)) < 0:
         raise ValueError("a tensor's shape is impossible")
@@ -112,7 +112,7 @@ def _view(tensor: _Tensor, storages: dict[str, NDArray[Any]]) -> NDArray[Any]:
         (size - 1) * stride for size, stride in zip(tensor.shape, tensor.strides, strict=True)
     )
     if last >= len(storage):
-        raise ValueError("a tensor reaches past its storage")
+        raise ValueError("a tensor extends beyond its storage")
     strides = [stride * storage.itemsize for stride in tensor.strides]
     view = np.lib.stride_tricks.as_strided(storage[tensor.offset :], tensor.shape, strides)
     return np.ascontiguousarray(view)

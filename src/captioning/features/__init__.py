@@ -1,1 +1,1 @@
-"""Stage `features`: feature maps of every image, on this machine or on a cluster."""
+"""Stage `features`: a feature map of every image, computed on this machine or on a cluster."""

@@ -1,11 +1,12 @@
-"""Extracting features elsewhere: on a Ray cluster, by way of an object store, or both.
+"""Extract features on a Ray cluster, through an object store, or both.
 
-Every raw shard is one task, which any process of any machine can do: it fetches the shard, extracts
-it as a run on one machine does, and delivers records and summary. The process that asked collects
-them where an interrupted run on one machine would have left them, and `write_features` goes on from
-there. So the bytes are the same, and what a killed run has finished is not extracted again.
+Each raw shard is one task, which any process on any machine can execute: it fetches the raw shard,
+extracts its features as a run on one machine would, and delivers the records with their summary.
+The stage collects the deliveries in its scratch folder, where an interrupted run on one machine
+would have left them, and `write_features` continues from there. Therefore the outputs have the
+same bytes, and shards that a killed run finished are not extracted again.
 
-Without a store (`CAPTIONING_STORE`), the folders must be shared by all machines.
+Without an object store (`CAPTIONING_STORE`), all machines must share the folders.
 """
 
 from __future__ import annotations
@@ -33,39 +34,40 @@ from captioning.runtime.cluster import Resources, Row, cluster_address, map_on_c
 from captioning.runtime.object_store import Store
 from captioning.runtime.scratch import library_versions
 
-# Seconds until a network file system shows what another machine wrote.
-_LATE = 90
+# A network file system may show files of other machines only after some time.
+_VISIBILITY_TIMEOUT_SECONDS = 90
 
 
 def remote_store() -> Store | None:
-    """The store that `CAPTIONING_STORE` names; None means folders.
+    """The object store at the URL in `CAPTIONING_STORE`; None if the variable is not set.
 
     Raises:
-        InputError: there is no such kind of store.
+        InputError: the URL is of an unknown kind.
     """
     url = os.environ.get("CAPTIONING_STORE")
     return Store(url) if url else None
 
 
 def extract_remotely(raw: Path | str, scratch: Path, extractor: Extractor, dtype: str) -> None:
-    """Have every raw shard extracted; leave whole shards and their summaries in `scratch`.
+    """Extract every raw shard remotely; put the finished shards and summaries into `scratch`.
 
-    Does nothing where the environment names neither a cluster nor a store.
+    Does nothing if the environment names neither a cluster nor an object store.
 
     Args:
         raw: folder of the raw table.
-        scratch: as for `write_features`; its name tells this work from any other.
-        extractor, dtype: likewise.
+        scratch: see `write_features`; its name, a fingerprint, also names the folder in the store.
+        extractor: frozen backbone.
+        dtype: dtype of the stored features, `float16` or `float32`.
 
     Raises:
-        InputError: the cluster or the store can't be used, an image can't be decoded, or a
-            worker has other weights or libraries.
+        InputError: the cluster or the store is not usable, an image cannot be decoded, or a worker
+            has other weights or library versions.
     """
     remote = remote_store()
     if cluster_address() is None and remote is None:
         return
     resources = Resources.from_environment()
-    results = _folder(scratch) if remote is None else remote / "features" / scratch.name
+    results = _folder_store(scratch) if remote is None else remote / "features" / scratch.name
     settings = {
         "store": results.url,
         "extractor": extractor.name,
@@ -75,28 +77,28 @@ def extract_remotely(raw: Path | str, scratch: Path, extractor: Extractor, dtype
         "libraries": json.dumps(library_versions(), sort_keys=True),
         "threads": resources.cpus if cluster_address() else 0,
     }
-    missing = _missing(raw, scratch)
+    missing = _missing_shards(raw, scratch)
     if missing:
         images = sum(1 for _, path in missing for _ in read_raw_shard(path, ["image_id"]))
         with (
             tqdm(desc="features", total=images, unit=" images", disable=None) as progress,
-            closing(_summaries(_rows(missing, remote, settings), resources)) as summaries,
+            closing(_run_tasks(_task_rows(missing, remote, settings), resources)) as summaries,
         ):
             for summary in summaries:
                 _collect(summary, results, scratch, copy=remote is not None)
                 progress.update(summary["examples"])
     if remote is not None:
-        # They are here now; the raw shards stay there for the next extractor.
+        # All features are here now. The raw shards stay in the store for the next extractor.
         remote.remove(f"features/{scratch.name}")
 
 
-def _folder(path: Path) -> Store:
-    """A folder that all machines share, as a store."""
+def _folder_store(path: Path) -> Store:
+    """A store for a folder that all machines share."""
     return Store(f"file://{path.resolve()}")
 
 
-def _missing(raw: Path | str, scratch: Path) -> list[tuple[str, Path]]:
-    """Split and path of the raw shards whose features aren't in `scratch`."""
+def _missing_shards(raw: Path | str, scratch: Path) -> list[tuple[str, Path]]:
+    """Split and path of each raw shard whose features are not in `scratch` yet."""
     missing = []
     for split in SPLITS:
         for path in raw_shards(raw, split):
@@ -107,12 +109,15 @@ def _missing(raw: Path | str, scratch: Path) -> list[tuple[str, Path]]:
     return missing
 
 
-def _rows(
+def _task_rows(
     missing: list[tuple[str, Path]], remote: Store | None, settings: dict[str, Any]
 ) -> Iterator[Row]:
-    """A task for each raw shard; in a store it lies under its checksum, so that it goes up once."""
+    """A `ShardTask` as a row for each raw shard, after uploading the shard to the store.
+
+    In the store, a raw shard is named by its checksum, so that it is uploaded only once.
+    """
     for split, path in missing:
-        source, name, checksum = _folder(path.parent), path.name, ""
+        source, name, checksum = _folder_store(path.parent), path.name, ""
         if remote is not None:
             checksum = sha256(path)
             source, name = remote / "raw", f"{checksum}.parquet"
@@ -131,8 +136,8 @@ def _rows(
         )
 
 
-def _summaries(rows: Iterator[Row], resources: Resources) -> Generator[ShardSummary, None, None]:
-    """Do the tasks, here or on the cluster; yield the summaries as they come."""
+def _run_tasks(rows: Iterator[Row], resources: Resources) -> Generator[ShardSummary, None, None]:
+    """Execute the tasks, here or on the cluster; yield summaries in the order of completion."""
     if cluster_address() is None:
         results = (extract_shard(row) for row in rows)
     else:
@@ -146,17 +151,17 @@ def _summaries(rows: Iterator[Row], resources: Resources) -> Generator[ShardSumm
 
 
 def _collect(summary: ShardSummary, results: Store, scratch: Path, copy: bool) -> None:
-    """See to it that a delivered shard and its summary lie in `scratch`."""
+    """Make sure that a delivered shard and its summary are in `scratch`."""
     path = scratch / summary["file"]
     if copy:
         results.get(path.name, path, summary["sha256"])
         write_json(summary_path(path), summary)
         return
-    patience = time.monotonic() + _LATE
+    deadline = time.monotonic() + _VISIBILITY_TIMEOUT_SECONDS
     while finished_shard(path) is None:
-        if time.monotonic() > patience:
+        if time.monotonic() > deadline:
             raise InputError(
-                f"{path} was written by a worker and is not to be seen here: all machines must "
-                "share the folder; where they don't, set CAPTIONING_STORE to an object store"
+                f"{path} was written by a worker but is not visible on this machine: all machines "
+                "must share the folder; otherwise set CAPTIONING_STORE to an object store"
             )
         time.sleep(1)

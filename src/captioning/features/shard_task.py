@@ -1,4 +1,4 @@
-"""One raw shard to its feature shard, in any process of any machine."""
+"""Extract the features of one raw shard, in any process on any machine."""
 
 from __future__ import annotations
 
@@ -19,23 +19,25 @@ from captioning.features.write_features import feature_records, feature_spec
 from captioning.runtime.object_store import Store
 from captioning.runtime.scratch import library_versions
 
-# Machines may be taken away, so a shard is begun again; one that kills every worker must end.
-ATTEMPTS = 10
+#: A shard is started again when its worker is lost, but not forever: it may be the cause.
+MAX_ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
 class ShardTask:
-    """One raw shard to extract, as a row for a worker.
+    """One raw shard to extract. As a dictionary, it is a row that is sent to a worker.
 
     Args:
-        split: that the shard belongs to.
-        raw_store, raw_name, raw_sha256: where the raw shard lies.
-        name: of the shard, without suffix.
-        store: where the records and their summary go.
-        extractor, image_size, dtype: the params.
-        weights_sha256: of the weights that the worker must have, too.
-        libraries: their versions, likewise, as JSON.
-        threads: that share the arithmetic; 0 leaves that to TensorFlow.
+        split: split that the shard belongs to.
+        raw_store: URL of the store or folder that holds the raw shard.
+        raw_name: file name of the raw shard there.
+        raw_sha256: checksum of the raw shard; not needed for a folder.
+        name: name of the shard, without suffix.
+        store: URL of the store or folder to which records and summary are delivered.
+        extractor, image_size, dtype: the section `features` of params.yaml.
+        weights_sha256: checksum of the backbone's weights; the worker must have the same.
+        libraries: library versions as JSON; the worker must have the same.
+        threads: number of threads for computing; 0 lets TensorFlow choose.
     """
 
     split: str
@@ -53,10 +55,10 @@ class ShardTask:
 
 
 def extract_shard(row: dict[str, Any]) -> dict[str, Any]:
-    """Do one `ShardTask`, in whatever process: extract, deliver, return the summary.
+    """Execute one `ShardTask`: extract the features, deliver them, and return the summary.
 
     Returns:
-        The shard's summary and `error`: empty, or why there is none.
+        The summary of the shard, and `error`: empty, or the message if the task failed.
     """
     try:
         return {**_extract(ShardTask(**row)), "error": ""}
@@ -68,9 +70,11 @@ def extract_shard(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _extract(task: ShardTask) -> ShardSummary:
+    """Extract and deliver a shard, unless it was delivered before."""
     store, file = Store(task.store), f"{task.name}.tfrecord"
     delivered = store.read(f"{task.name}.json")
-    if delivered is not None:  # By a worker that was lost afterwards, or for a run that was killed.
+    # An earlier attempt may have delivered it, whose worker was lost or whose run was killed.
+    if delivered is not None:
         summary: ShardSummary = json.loads(delivered)
         if store.size(file) == summary["bytes"]:
             return summary
@@ -82,29 +86,30 @@ def _extract(task: ShardTask) -> ShardSummary:
         records = feature_records(rows, extractor, threads=task.threads)
         path = Path(folder) / file
         summary = write_shard(path, task.split, spec, records, set(), resume=True)
-        # The summary last: it says that the shard is whole.
-        for written in (path, summary_path(path)):
-            store.put(written, written.name)
+        # The summary is delivered last, because it marks the shard as complete.
+        for file_path in (path, summary_path(path)):
+            store.put(file_path, file_path.name)
     return summary
 
 
 def attempts_file(name: str) -> str:
-    """Where the store keeps how often a shard was begun."""
+    """Name of the file in the store that counts how often a shard was started."""
     return f"{name}.attempts"
 
 
 def _count_attempt(store: Store, name: str) -> None:
+    """Count a start of a shard; raise an InputError if there were too many."""
     attempts = int(store.read(attempts_file(name)) or 0)
-    if attempts == ATTEMPTS:
+    if attempts == MAX_ATTEMPTS:
         raise InputError(
-            f"{name} lost its worker {ATTEMPTS} times: have the machines too little memory? A "
-            "larger CAPTIONING_TASK_CPUS lets fewer tasks share a machine"
+            f"{name} lost its worker {MAX_ATTEMPTS} times, perhaps for lack of memory: increase "
+            "CAPTIONING_TASK_CPUS, so that fewer tasks share a machine"
         )
     store.write(attempts_file(name), str(attempts + 1).encode())
 
 
 def _raw_shard(task: ShardTask, folder: Path) -> Path:
-    """A raw shard where it lies, or its copy in `folder`."""
+    """Path of the raw shard: in its shared folder, or a copy in `folder` from the object store."""
     store = Store(task.raw_store)
     path = store.local(task.raw_name)
     if path is None:
@@ -113,43 +118,43 @@ def _raw_shard(task: ShardTask, folder: Path) -> Path:
     elif not path.is_file():
         raise InputError(
             f"{path} is missing on {socket.gethostname()}: all machines must share the folder; "
-            "where they don't, set CAPTIONING_STORE to an object store"
+            "otherwise set CAPTIONING_STORE to an object store"
         )
     return path
 
 
 def _worker_extractor(task: ShardTask) -> Extractor:
-    """The backbone, made sure to be the one that the asking process has."""
+    """The backbone, after checking its weights and the libraries against the task's."""
     libraries = library_versions()
     wanted = json.loads(task.libraries)
-    other = [
+    differences = [
         f"{name} {libraries[name]} instead of {wanted[name]}"
         for name in wanted
         if libraries[name] != wanted[name]
     ]
-    if other:
+    if differences:
         raise InputError(
-            f"{socket.gethostname()} has {', '.join(other)}: "
+            f"{socket.gethostname()} has {', '.join(differences)}: "
             "install the packages of requirements.lock on all machines"
         )
-    extractor = _loaded(task.extractor, task.image_size, task.threads)
+    extractor = _load_extractor(task.extractor, task.image_size, task.threads)
     if extractor.weights_sha256 != task.weights_sha256:
         raise InputError(
-            f"{socket.gethostname()} has other weights of {task.extractor}: "
+            f"{socket.gethostname()} has other weights for {task.extractor}: "
             "install the same packages on all machines"
         )
     return extractor
 
 
 @functools.cache
-def _loaded(name: str, image_size: int, threads: int) -> Extractor:
-    """A backbone, loaded once a process: a worker does many tasks."""
+def _load_extractor(name: str, image_size: int, threads: int) -> Extractor:
+    """Load a backbone, once per process: a worker executes many tasks."""
     if threads:
         import tensorflow as tf
 
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)
-        # A worker has as many cores as it asked for; how many there are changes no byte.
+        # As many threads as the worker requested cores; their number does not change the result.
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     return make_extractor(name, image_size)

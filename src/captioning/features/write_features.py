@@ -1,4 +1,6 @@
-"""From the raw table's images to sharded feature records, a few batches in memory at a time.
+"""Extract the features of the raw table's images and write them as sharded records.
+
+Only a few batches of images are in memory at a time.
 
 Legend: `B` images, `C` feature channels.
 """
@@ -21,40 +23,38 @@ from tqdm import tqdm
 from captioning.core.splits import SPLITS
 from captioning.data.images import load_pixels
 from captioning.data.raw_table import raw_shards, read_raw_shard
-from captioning.data.record_spec import Field, RecordSpec
+from captioning.data.record_spec import Field, RecordSpec, ShardSummary
 from captioning.data.record_writer import write_index, write_shards
 from captioning.extractors import Extractor
 from captioning.extractors.run import batch_images, extract
 
-# Batches that may wait for each thread.
-_AHEAD = 2
+_QUEUED_BATCHES_PER_THREAD = 2
 
 
 def feature_spec(shape: tuple[int, int, int], dtype: str) -> RecordSpec:
-    """Records of one feature map `[height, width, C]` an image."""
+    """Specification of records with an image id and a feature map `[height, width, C]`."""
     return RecordSpec((Field("image_id", "string"), Field("features", dtype, shape)))
 
 
 def write_features(
     raw: Path | str, folder: Path, extractor: Extractor, dtype: str, scratch: Path | None = None
 ) -> dict[str, Any]:
-    """Extract every image once and write it as a record, in the raw table's order and shards.
+    """Extract the features of every image, and write them in the shards and order of the raw table.
 
     Args:
         raw: folder of the raw table.
-        folder: where the shards and their index go.
-        extractor: the frozen backbone.
-        dtype: `float16` or `float32`, as stored.
-        scratch: where whole shards wait for the others; those found there aren't extracted again.
+        folder: where the shards and their index are written.
+        extractor: frozen backbone.
+        dtype: dtype of the stored features, `float16` or `float32`.
+        scratch: folder for finished shards until all shards are finished. Shards that an
+            interrupted run left there are not extracted again. None writes to `folder` directly.
 
     Returns:
-        `extractor`, `weights_sha256`, `grid`, `channels`, `dtype`, `images` for every split,
-        `bytes` of all shards and `bytes_per_image`.
+        The figures of `feature_summary`.
 
     Raises:
-        InputError: an image can't be decoded, or a feature is not finite in `dtype`.
+        InputError: an image cannot be decoded, or a feature is not finite in `dtype`.
     """
-    height, width, channels = extractor.output_shape
     spec = feature_spec(extractor.output_shape, dtype)
     splits = {}
     for split in SPLITS:
@@ -72,6 +72,24 @@ def write_features(
         "weights_sha256": extractor.weights_sha256,
     }
     write_index(folder, spec, splits, source)
+    return feature_summary(extractor, dtype, splits)
+
+
+def feature_summary(
+    extractor: Extractor, dtype: str, splits: Mapping[str, list[ShardSummary]]
+) -> dict[str, Any]:
+    """Figures about the written features.
+
+    Args:
+        extractor: frozen backbone.
+        dtype: dtype of the stored features.
+        splits: for each split, the summaries of its shards.
+
+    Returns:
+        `extractor`, `weights_sha256`, `grid` (height and width), `channels`, `dtype`, `images` of
+        each split, `bytes` of all shards and `bytes_per_image`.
+    """
+    height, width, channels = extractor.output_shape
     images = {name: sum(s["examples"] for s in shards) for name, shards in splits.items()}
     total = sum(summary["bytes"] for shards in splits.values() for summary in shards)
     return {
@@ -92,20 +110,28 @@ def feature_records(
     progress: tqdm[Any] | None = None,
     threads: int | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Records `image_id`, `features` of rows `image_id`, `image` of the raw table, in order.
+    """Extract the features of rows of the raw table, in their order.
 
-    Each of `threads` threads decodes a batch and extracts it; None means one thread a core.
+    Args:
+        rows: rows with `image_id` and `image`.
+        extractor: frozen backbone.
+        progress: progress bar, advanced by the number of extracted images.
+        threads: number of threads, each of which decodes and extracts whole batches; None means
+            one thread per core.
+
+    Returns:
+        Records with `image_id` and `features` float32 `[height, width, C]`.
     """
     size, workers = extractor.image_size, threads or os.cpu_count() or 1
 
-    def work(batch: list[Mapping[str, Any]]) -> NDArray[np.float32]:
+    def extract_batch(batch: list[Mapping[str, Any]]) -> NDArray[np.float32]:
         pixels = [load_pixels(row["image"], size, row["image_id"]) for row in batch]
         return extract(extractor, np.stack(pixels))
 
     with ThreadPoolExecutor(workers) as pool:
         pending: deque[tuple[list[str], Future[NDArray[np.float32]]]] = deque()
 
-        def finished() -> Iterator[dict[str, Any]]:
+        def oldest_batch() -> Iterator[dict[str, Any]]:
             ids, future = pending.popleft()
             for image_id, feature_map in zip(ids, future.result(), strict=True):
                 yield {"image_id": image_id, "features": feature_map}
@@ -114,8 +140,8 @@ def feature_records(
 
         number = batch_images(size)
         while batch := list(islice(rows, number)):
-            pending.append(([row["image_id"] for row in batch], pool.submit(work, batch)))
-            if len(pending) > _AHEAD * workers:
-                yield from finished()
+            pending.append(([row["image_id"] for row in batch], pool.submit(extract_batch, batch)))
+            if len(pending) > _QUEUED_BATCHES_PER_THREAD * workers:
+                yield from oldest_batch()
         while pending:
-            yield from finished()
+            yield from oldest_batch()
