@@ -47,9 +47,12 @@ def count_ngrams(ids: Iterable[int]) -> _Counted:
 class CaptionReward:
     """CIDEr-D plus a share of sentence BLEU-4, for captions as token ids.
 
-    CIDEr-D (Vedantam et al. 2015) is pycocoevalcap's, but with document frequencies that are
-    fixed: those of the train split, whatever captions are at hand. `[END]` counts as a word of it:
-    otherwise a caption that breaks off after "on a" would lose little by it. BLEU-4 is smoothed by
+    CIDEr-D (Vedantam et al. 2015) is implemented here a second time. The one that stage `evaluate`
+    reports (`evaluation.cider`) is pycocoevalcap's: it takes whole splits as words, and its
+    document frequencies are those of the images scored. A reward must be fast on the token ids of
+    a batch, and the same whatever the batch: document frequencies are those of the train split.
+    `[END]` counts as a word: otherwise a caption that breaks off after "on a" would lose little.
+    BLEU-4 is smoothed by
     adding one to the counts of every order above the first (Lin and Och 2004).
 
     Args:
