@@ -52,8 +52,8 @@ class CaptionReward:
     document frequencies are those of the images scored. A reward must be fast on the token ids of
     a batch, and the same whatever the batch: document frequencies are those of the train split.
     `[END]` counts as a word: otherwise a caption that breaks off after "on a" would lose little.
-    BLEU-4 is smoothed by
-    adding one to the counts of every order above the first (Lin and Och 2004).
+    BLEU-4 is smoothed by adding one to the counts of every order above the first (Lin and Och
+    2004).
 
     Args:
         document_frequency: of how many images the references have an n-gram; 1 where it is missing.
