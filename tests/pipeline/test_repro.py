@@ -124,7 +124,7 @@ def test_impossible_params_stop_before_any_work(repository):
 def test_a_stage_reads_exactly_the_params_that_it_declares(repository, tmp_path, stage):
     copy = tmp_path / "repository"
     shutil.copytree(repository, copy, ignore=shutil.ignore_patterns(".dvc", ".git"))
-    watched = str(ROOT / "tests/watched_stage.py")
+    watched = str(ROOT / "tests/helpers/watched_stage.py")
     read = json.loads(run(copy, sys.executable, watched, stage, errors=False).splitlines()[-1])
     declared = [name.replace("${dataset}", DATASET) for name in STAGES[stage]["params"]]
     undeclared = [key for key in read if not is_in(key, declared)]
