@@ -1,58 +1,94 @@
-# Two commands do all: `make repro` runs the pipeline, `make test` the tests; both set .venv up.
+# `make repro` runs the pipeline and `make test` runs the tests. Each first sets up .venv; nothing is
+# needed beforehand but Python and make.
 PYTHON ?= python3
 BIN := .venv/bin
-STAMP := .venv/.installed
+# Each file is written when its part of .venv is complete.
+INSTALLER := .venv/.installer
+PIPELINE := .venv/.pipeline
+DEVELOPERS := .venv/.developers
 
-# Stage commands say `python`: it must be the one that has the packages.
+# --python: another activated environment is left alone. --no-deps: the lock names every package.
+# --compile-bytecode: otherwise Python compiles TensorFlow at the first import, and at every import
+# where PYTHONDONTWRITEBYTECODE is set, as in many containers.
+INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps
+INSTALL_LOCKED := $(INSTALL) --compile-bytecode --require-hashes
+INSTALL_PROJECT := $(INSTALL) --no-build-isolation --editable .
+COMPILE_LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes \
+	--no-header --no-annotate $(if $(UPGRADE),--upgrade)
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20
+
+# The commands of the stages say `python`; this makes it the one in .venv.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro seeds test chaos bench growth lint format lock clean
+.NOTPARALLEL:
+.PHONY: help setup setup-dev repro seeds test test-all chaos bench growth lint format lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
 
-setup: $(STAMP) ## create .venv and install the locked dependencies
+setup: $(PIPELINE) ## create .venv with the packages of the pipeline
 
-$(STAMP): requirements.lock pyproject.toml
+setup-dev: $(DEVELOPERS) ## add the packages for tests and development to .venv
+
+$(INSTALLER): locks/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "error: Python 3.10 or later is needed, %s is %d.%d: run make PYTHON=python3.11 ..." % (sys.executable, *sys.version_info[:2]))'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-repro: $(STAMP) ## run the pipeline on the dataset that params.yaml names
-	$(BIN)/dvc repro
+$(PIPELINE): locks/pipeline.txt pyproject.toml | $(INSTALLER)
+	@echo 'Installing the packages of the pipeline into .venv: 0.9 GB to download, about a minute'
+	@$(INSTALL_LOCKED) -r $<
+	@$(INSTALL_PROJECT)
+	@touch $@
 
-seeds: $(STAMP) ## train three seeds as the experiments seed-1, seed-2, seed-3
+# The developers' lock contains the pipeline's (a test compares them).
+$(DEVELOPERS): locks/developers.txt locks/pipeline.txt pyproject.toml | $(INSTALLER)
+	@echo 'Installing the packages for development into .venv: 1.4 GB to download, about two minutes'
+	@$(INSTALL_LOCKED) -r $<
+	@$(INSTALL_PROJECT)
+	@touch $(PIPELINE) $@
+
+repro: $(PIPELINE) ## run the pipeline on the dataset that params.yaml names
+	@$(BIN)/dvc repro
+
+seeds: $(PIPELINE) ## train three seeds as the experiments seed-1, seed-2, seed-3
 	$(BIN)/dvc exp run --queue --name seed -S 'train.seed=1,2,3'
 	$(BIN)/dvc exp run --run-all
 
-test: $(STAMP) ## run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20
+test: $(DEVELOPERS) ## run the tests, except those that take minutes
+	@$(PYTEST) -m 'not long'
 
-chaos: $(STAMP) ## kill stages 60 times and prove that the results stay the same
-	$(BIN)/python tests/helpers/chaos.py
+test-all: test ## run all tests; stages are killed 60 times
+	@$(BIN)/python tests/helpers/chaos.py
+	@$(PYTEST) -m long
 
-bench: $(STAMP) ## time this project beside the tutorial's way (after `make repro`)
+chaos: $(PIPELINE) ## kill stages 60 times and compare the results with an undisturbed run
+	@$(BIN)/python tests/helpers/chaos.py
+
+bench: $(PIPELINE) ## compare the speed with the tutorial's code (after `make repro`)
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m benchmarks
 
-growth: $(STAMP) ## measure every stage's memory and time as the dataset grows 1x, 4x, 16x
+growth: $(PIPELINE) ## measure memory and time of every stage for datasets of 1x, 4x, 16x the size
 	$(BIN)/python -m benchmarks.growth
 
-lint: $(STAMP) ## check style and types
-	$(BIN)/ruff check .
+lint: $(DEVELOPERS) ## check style, types and the direction of imports
+	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 
-format: $(STAMP) ## mend style
+format: $(DEVELOPERS) ## reformat the code and apply automatic fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: $(STAMP) ## resolve the dependencies anew into requirements.lock
-	$(BIN)/python -m uv pip compile pyproject.toml --universal --python-version 3.10 --extra dev \
-		--generate-hashes --no-header --no-annotate --upgrade -o requirements.lock
+# The pipeline's versions are those of the developers' lock.
+lock: $(INSTALLER) ## update locks/ after a change in pyproject.toml (UPGRADE=1: newest versions)
+	echo uv | $(COMPILE_LOCK) - -o locks/uv.txt
+	$(COMPILE_LOCK) pyproject.toml --extra dev -o locks/developers.txt
+	$(COMPILE_LOCK) pyproject.toml --constraint locks/developers.txt -o locks/pipeline.txt
 
-clean: ## remove caches and scratch files, no data
+clean: ## remove caches and scratch files; data and .venv stay
 	rm -rf .scratch .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
