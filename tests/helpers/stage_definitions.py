@@ -1,4 +1,4 @@
-"""What dvc.yaml and the documentation say of the stages."""
+"""What dvc.yaml and the documentation say about the stages."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def code_deps(stage: str) -> list[str]:
 
 
 def documented_keys() -> dict[str, list[str]]:
-    """Every key in the README's table of settings, with the stages that it re-runs."""
+    """Every key in the tables of docs/settings.md, with the stages that it re-runs."""
     table: dict[str, list[str]] = {}
-    for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines():
+    for line in (ROOT / "docs/settings.md").read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if len(cells) != 3 or not set(cells[2].split(", ")) <= set(STAGES):
+        if len(cells) != 3 or not cells[0].startswith("`"):
             continue
-        names = re.findall(r"`([^`]+)`", cells[0])
-        prefix = names.pop(0) if names[0].endswith(".") else ""
-        table |= {prefix + name: cells[2].split(", ") for name in names}
+        key = cells[0].strip("`")
+        assert key not in table, f"docs/settings.md has {key} twice"
+        table[key] = list(STAGES) if cells[2] == "all stages" else cells[2].split(", ")
     return table
 
 

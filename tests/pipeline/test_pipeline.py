@@ -58,7 +58,7 @@ def test_every_param_belongs_to_a_stage():
     assert declared == set(Params.model_fields)
 
 
-def test_the_readme_names_every_setting_with_the_stages_it_re_runs():
+def test_docs_settings_lists_every_setting_with_the_stages_it_re_runs():
     table = documented_keys()
     assert sorted(table) == sorted(flatten(load("params.yaml")))
     for key, re_run in table.items():

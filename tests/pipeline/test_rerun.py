@@ -63,7 +63,7 @@ def params(repository) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_a_setting_re_runs_what_the_readme_says(repository, params, key):
+def test_a_setting_re_runs_the_stages_that_docs_settings_lists(repository, params, key):
     value = flatten(YAML(typ="safe").load(params))[key]
     set_params(repository, {key: "flickr8k" if key == "dataset" else another(value)})
     chosen = not key.startswith("datasets.") or key.startswith(f"datasets.{DATASET}.")
