@@ -83,7 +83,7 @@ class MultiHeadAttention(keras.layers.Layer):
         scores = ops.cast(scores, "float32")
         if mask is not None:
             scores = ops.where(mask, scores, -1e9)
-        weights = ops.softmax(scores, axis=-1)
+        weights = _softmax_over_keys(scores)
         dropped = self.dropout_layer(ops.cast(weights, values.dtype), training=training)
         mixed = ops.swapaxes(ops.matmul(dropped, values), 1, 2)
         length = ops.shape(mixed)[1]
@@ -116,3 +116,11 @@ class MultiHeadAttention(keras.layers.Layer):
             "key_size": self.key_size,
             "dropout": self.dropout,
         }
+
+
+def _softmax_over_keys(scores: Any) -> Any:
+    """Attention weights of scores, both `[B, H, T, S]`."""
+    if scores.shape[-1] == 1:
+        # The weight of an only key is 1; Keras warns about a softmax over one element.
+        return 0.0 * scores + 1.0
+    return ops.softmax(scores, axis=-1)
