@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from imports import ROOT
 from ruamel.yaml import YAML
 
