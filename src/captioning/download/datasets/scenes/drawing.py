@@ -1,16 +1,21 @@
-"""A scene as a picture; objects are drawn large and scaled down so that their edges are smooth."""
+"""Draw a scene as an image.
+
+Objects are drawn enlarged and then scaled down, so that their edges are smooth.
+"""
 
 from __future__ import annotations
 
 import io
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from captioning.download.datasets.scenes.layout import Scene, SceneObject
 
-#: RGB, before jitter.
+#: Red, green and blue of each color, before the random variation.
 RGB = {
     "red": (214, 32, 36),
     "blue": (30, 78, 205),
@@ -21,8 +26,10 @@ RGB = {
     "pink": (245, 128, 180),
     "black": (24, 24, 26),
 }
+# Objects are drawn this many times larger than they appear.
 _SCALE = 4
-_QUALITY = 92
+_JPEG_QUALITY = 92
+# Largest random change of a color channel.
 _COLOUR_JITTER = 14
 
 Point = tuple[float, float]
@@ -30,23 +37,32 @@ Colour = tuple[int, int, int]
 
 
 def draw_scene(scene: Scene, side: int, random: np.random.Generator) -> bytes:
-    """Draw a scene as a square JPEG of `side` pixels."""
+    """Draw a scene as a square JPEG image.
+
+    Args:
+        scene: the scene to draw.
+        side: side of the image, in pixels.
+        random: generator for the colors' variation and the background.
+
+    Returns:
+        The bytes of the JPEG file.
+    """
     tint = random.integers(205, 246, size=3)
-    picture = _background(scene.background, side, tint, random)
+    image = _background(scene.background, side, tint, random)
     colours: dict[int, Colour] = {}
     for item in scene.objects:
         if item.group not in colours:
             colours[item.group] = _jittered(RGB[item.colour], random)
         left, top = math.floor(item.box[0]), math.floor(item.box[1])
-        picture.paste(colours[item.group], (left, top), _stencil(item, left, top))
+        image.paste(colours[item.group], (left, top), _mask(item, left, top))
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=_QUALITY)
+    image.save(file, "JPEG", quality=_JPEG_QUALITY)
     return file.getvalue()
 
 
 def _jittered(colour: Colour, random: np.random.Generator) -> Colour:
-    moved = np.array(colour) + random.integers(-_COLOUR_JITTER, _COLOUR_JITTER + 1, size=3)
-    r, g, b = np.clip(moved, 0, 255).tolist()
+    varied = np.array(colour) + random.integers(-_COLOUR_JITTER, _COLOUR_JITTER + 1, size=3)
+    r, g, b = np.clip(varied, 0, 255).tolist()
     return (r, g, b)
 
 
@@ -56,10 +72,12 @@ def _background(
     tint: np.ndarray[tuple[int], np.dtype[np.int64]],
     random: np.random.Generator,
 ) -> Image.Image:
-    """A pale background: the tint, patterned by a darker one."""
+    """A pale background, with a pattern of the tint and a darker tint."""
     light = tint.astype(np.float32)
     dark = light - 34
-    y, x = np.mgrid[0:side, 0:side]
+    # A row and a column instead of whole grids: most patterns vary along one of them only.
+    y, x = np.ogrid[0:side, 0:side]
+    share: NDArray[Any]
     period = side / float(random.uniform(7, 11))
     if kind == "striped":
         along = x if random.random() < 0.5 else y
@@ -72,18 +90,18 @@ def _background(
     elif kind == "gradient":
         share = (x if random.random() < 0.5 else y).astype(np.float32) / side * 1.8
     else:
-        share = np.zeros((side, side), np.float32)
-    pixels = light + share[:, :, None] * (dark - light)
-    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+        share = np.zeros((1, 1), np.float32)
+    pixels = (light + share[:, :, None] * (dark - light)).clip(0, 255).astype(np.uint8)
+    return Image.fromarray(np.ascontiguousarray(np.broadcast_to(pixels, (side, side, 3))))
 
 
-def _stencil(item: SceneObject, left: int, top: int) -> Image.Image:
-    """The object's coverage of the pixels from (left, top) on, 0 to 255."""
+def _mask(item: SceneObject, left: int, top: int) -> Image.Image:
+    """How much of each pixel the object covers, 0 to 255; the mask starts at (left, top)."""
     x0, x1 = ((value - left) * _SCALE for value in (item.box[0], item.box[2]))
     y0, y1 = ((value - top) * _SCALE for value in (item.box[1], item.box[3]))
     extent = math.ceil(max(x1, y1) / _SCALE)
-    stencil = Image.new("L", (extent * _SCALE, extent * _SCALE))
-    pen = ImageDraw.Draw(stencil)
+    mask = Image.new("L", (extent * _SCALE, extent * _SCALE))
+    pen = ImageDraw.Draw(mask)
     cx, cy, radius = (x0 + x1) / 2, (y0 + y1) / 2, (x1 - x0) / 2
     if item.shape == "circle":
         pen.ellipse((x0, y0, x1, y1), fill=255)
@@ -99,7 +117,7 @@ def _stencil(item: SceneObject, left: int, top: int) -> Image.Image:
             ],
             fill=255,
         )
-    return stencil.reduce(_SCALE)
+    return mask.reduce(_SCALE)
 
 
 def _star() -> list[Point]:
@@ -122,8 +140,10 @@ def _heart() -> list[Point]:
     ]
 
 
+# Half the width of a cross's arms.
 _ARM = 0.33
-# Around (0, 0), within radius 1 or nearly so: turned by a few degrees they stay in their box.
+# Corners, relative to the center of the box and half its side. The outlines stay within a radius of
+# about 1, so that objects that are rotated by a few degrees stay in their boxes.
 _OUTLINES: dict[str, list[Point]] = {
     "square": [(-0.82, -0.82), (0.82, -0.82), (0.82, 0.82), (-0.82, 0.82)],
     "triangle": [(0, -0.95), (0.9, 0.75), (-0.9, 0.75)],
