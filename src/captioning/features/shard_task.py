@@ -135,7 +135,7 @@ def _worker_extractor(task: ShardTask) -> Extractor:
     if differences:
         raise InputError(
             f"{socket.gethostname()} has {', '.join(differences)}: "
-            "install the packages of requirements.lock on all machines"
+            "install the packages of locks/developers.txt on all machines"
         )
     extractor = _load_extractor(task.extractor, task.image_size, task.threads)
     if extractor.weights_sha256 != task.weights_sha256:
