@@ -24,4 +24,4 @@ def download(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    stage_main(download)
+    stage_main(download, "data/raw", "metrics/download.json")

@@ -33,4 +33,4 @@ def features(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    stage_main(features)
+    stage_main(features, "data/features", "metrics/features.json")

@@ -22,4 +22,4 @@ def tokens(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    stage_main(tokens)
+    stage_main(tokens, "data/tokens", "metrics/tokens.json")

@@ -16,6 +16,7 @@ def train(params: Params) -> None:
     """Write data/model, data/train_samples.jsonl, metrics/train.json and the learning curves."""
     # Imported here, so that wrong params are reported without waiting for TensorFlow.
     from captioning.model.bundle import Bundle, save_bundle
+    from captioning.runtime.cpu import warn_if_bfloat16_is_slow
     from captioning.runtime.device import use_device
     from captioning.training.build import build_decoder
     from captioning.training.data import TrainingData
@@ -27,6 +28,8 @@ def train(params: Params) -> None:
     settings = params.train
     data = TrainingData("data/features", "data/tokens", "data/vocabulary", settings)
     gpu = use_device(settings.seed, settings.threads)
+    if settings.precision == "bfloat16" and not gpu:
+        warn_if_bfloat16_is_slow()
     decoder = build_decoder(params.model, settings.precision, data.feature_shape, data.output_bias)
     path = Path("data/train_samples.jsonl")
     samples = SampleCaptions(decoder, path, data.samples(), data.vocabulary, settings.seed)
@@ -57,4 +60,11 @@ def train(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    stage_main(train)
+    stage_main(
+        train,
+        "data/model",
+        "data/train_samples.jsonl",
+        "metrics/train.json",
+        "metrics/training.csv",
+        "metrics/self_critical.csv",
+    )

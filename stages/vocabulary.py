@@ -19,4 +19,4 @@ def vocabulary(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    stage_main(vocabulary)
+    stage_main(vocabulary, "data/vocabulary", "metrics/vocabulary.json")

@@ -1,13 +1,15 @@
-"""What every stage script does around its work."""
+"""The frame around every stage script: params, output, and errors in one line."""
 
 from __future__ import annotations
 
 import errno
+import io
 import sys
 from collections.abc import Callable
 
 from captioning.core.errors import InputError
 from captioning.params.stages import Params, load_params
+from captioning.runtime.quiet import quiet_tensorflow
 
 _ADVICE = {
     errno.ENOSPC: "free some space",
@@ -16,23 +18,35 @@ _ADVICE = {
     errno.EACCES: "make the folder writable",
     errno.EPERM: "make the folder writable",
 }
-_GOES_ON = "`dvc repro` goes on from what was finished"
+_RESUME = "run `dvc repro` again to resume"
 
 
-def stage_main(stage: Callable[[Params], None]) -> None:
-    """Run `stage` with the params of the current folder; tell in one line what stopped it.
+def stage_main(stage: Callable[[Params], None], *results: str) -> None:
+    """Run `stage` with the params of the current folder, then print where its results are.
 
-    An `InputError`, a full disk, a folder that can't be written and Ctrl-C need no traceback.
+    An `InputError`, a full disk, a folder that cannot be written to and Ctrl-C end the process
+    with one line instead of a traceback.
+
+    Args:
+        stage: does the stage's work.
+        results: the files and folders that the stage writes.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A log file shows each line at once, and in order with standard error.
+        sys.stdout.reconfigure(line_buffering=True)
     try:
-        stage(load_params())
+        params = load_params()
+        with quiet_tensorflow():
+            stage(params)
     except InputError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
-        print(f"interrupted: {_GOES_ON}", file=sys.stderr)
+        print(f"interrupted: {_RESUME}", file=sys.stderr)
         sys.exit(130)
     except OSError as error:
         if error.errno not in _ADVICE:
             raise
         place = f"{error.filename}: " if error.filename else ""
-        sys.exit(f"error: {place}{error.strerror}: {_ADVICE[error.errno]}; then {_GOES_ON}")
+        sys.exit(f"error: {place}{error.strerror}: {_ADVICE[error.errno]}, then {_RESUME}")
+    if results:
+        print(f"{stage.__name__}: {', '.join(results)}")

@@ -1,7 +1,8 @@
-"""What a stage says when something outside of it stops it."""
+"""What a stage prints: where its results are, or one line about what stopped it."""
 
 from __future__ import annotations
 
+import ast
 import errno
 import os
 import signal
@@ -11,6 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
+from imports import ROOT
+from stage_definitions import STAGES
 
 from captioning import stage
 from captioning.core.errors import InputError
@@ -28,12 +31,12 @@ def any_params(monkeypatch):
 @pytest.mark.parametrize(
     ("code", "advice"),
     [
-        (errno.ENOSPC, "No space left on device: free some space; then `dvc repro` goes on"),
-        (errno.EROFS, "Read-only file system: make the folder writable; then `dvc repro` goes on"),
-        (errno.EACCES, "Permission denied: make the folder writable; then `dvc repro` goes on"),
+        (errno.ENOSPC, "No space left on device: free some space, then run `dvc repro`"),
+        (errno.EROFS, "Read-only file system: make the folder writable, then run `dvc repro`"),
+        (errno.EACCES, "Permission denied: make the folder writable, then run `dvc repro`"),
     ],
 )
-def test_a_disk_that_takes_nothing_is_one_line(code, advice):
+def test_a_disk_that_cannot_be_written_to_is_told_in_one_line(code, advice):
     def work(_):
         raise OSError(code, os.strerror(code), "data/x")
 
@@ -62,7 +65,7 @@ def test_a_full_disk_is_named_while_shards_and_figures_are_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_ctrl_c_says_that_the_work_goes_on(tmp_path):
+def test_ctrl_c_says_how_to_resume(tmp_path):
     script = tmp_path / "work.py"
     script.write_text(
         "import time\nfrom captioning import stage\nstage.load_params = lambda: None\n"
@@ -77,4 +80,49 @@ def test_ctrl_c_says_that_the_work_goes_on(tmp_path):
         process.send_signal(signal.SIGINT)
         errors = process.communicate(timeout=20)[1]
     assert process.returncode == 130
-    assert errors == "interrupted: `dvc repro` goes on from what was finished\n"
+    assert errors == "interrupted: run `dvc repro` again to resume\n"
+
+
+def test_lines_of_a_stage_reach_a_log_at_once_and_in_order(tmp_path):
+    script = tmp_path / "work.py"
+    script.write_text(
+        "import os, sys\nfrom captioning import stage\nstage.load_params = lambda: None\n"
+        "def work(_):\n"
+        "    for number in range(20):\n"
+        "        print('out', number)\n"
+        "        print('error', number, file=sys.stderr)\n"
+        "        os.write(2, f'raw {number}\\n'.encode())\n"
+        "stage.stage_main(work, 'data/work', 'metrics/work.json')\n"
+    )
+    command = [sys.executable, script]
+    output = subprocess.check_output(command, stderr=subprocess.STDOUT, text=True)
+    wanted = [f"{kind} {number}" for number in range(20) for kind in ("out", "error", "raw")]
+    lines = output.splitlines()
+    assert lines[-1] == "work: data/work, metrics/work.json"
+    # Python cannot know when C++ writes, so its standard output may come before.
+    assert [line for line in lines[:-1] if "out" not in line] == [
+        w for w in wanted if "out" not in w
+    ]
+    assert [line for line in lines if "raw" not in line][:-1] == [
+        w for w in wanted if "raw" not in w
+    ]
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_stage_names_all_that_it_writes(name):
+    tree = ast.parse((ROOT / f"stages/{name}.py").read_text(encoding="utf-8"))
+    constants = {
+        node.targets[0].id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    (call,) = (
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "stage_main"
+    )
+    values = [constants[a.id] if isinstance(a, ast.Name) else a for a in call.args[1:]]
+    declared = STAGES[name]
+    metrics = [path for entry in declared["metrics"] for path in entry]
+    plots = [next(iter(p)) if isinstance(p, dict) else p for p in declared.get("plots", [])]
+    assert [ast.literal_eval(value) for value in values] == [*declared["outs"], *metrics, *plots]
