@@ -1,4 +1,4 @@
-"""A real Ray cluster of two nodes on this machine, each of one core."""
+"""A real Ray cluster on this machine, with two nodes of one core each."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pathlib import Path
 import psutil
 import pytest
 
-# What Ray's shared memory takes at least; summaries are all that lies there.
+# The smallest shared memory that Ray allows; only summaries are stored in it.
 _NODE = {"num_cpus": 1, "object_store_memory": 80 << 20}
 
 
 @contextmanager
 def two_nodes() -> Iterator[Cluster]:
-    """Start the cluster; stop it and remove its files in the end."""
-    # Short: the paths of Unix sockets have 107 characters at most.
+    """Start the cluster; at the end, stop it and remove its files."""
+    # A short name, because the path of a Unix socket can have only 107 characters.
     folder = tempfile.mkdtemp(prefix="ray-")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_TMPDIR", folder)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        # Its ports are open to the network: whoever has not this token is refused.
+        # The ports are open to the network, so connections without this token are refused.
         patch.setenv("RAY_AUTH_MODE", "token")
         patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
         (Path(folder) / "ray").mkdir()
@@ -41,7 +41,12 @@ def two_nodes() -> Iterator[Cluster]:
 
 
 class Cluster:
-    """A head node and another one; `address` is what `RAY_ADDRESS` must say."""
+    """A head node and a second node.
+
+    Attributes:
+        address: value for `RAY_ADDRESS`.
+        environment: variables that another process needs to use the cluster.
+    """
 
     def __init__(self) -> None:
         from ray import cluster_utils
@@ -51,18 +56,17 @@ class Cluster:
         )
         self._other = self._cluster.add_node(**_NODE)
         self.address: str = self._cluster.address
-        #: What another process needs to take part.
         self.environment = {
             "RAY_ADDRESS": self.address,
             **{name: os.environ[name] for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")},
         }
 
     def lose_node(self) -> None:
-        """Kill all processes of the node that is not the head."""
+        """Kill all processes of the second node."""
         self._cluster.remove_node(self._other, allow_graceful=False)
 
     def add_node(self) -> None:
-        """Start another node in its place."""
+        """Start a new node in place of the second one."""
         self._other = self._cluster.add_node(**_NODE)
 
     def stop(self) -> None:
@@ -71,7 +75,7 @@ class Cluster:
 
 
 def kill_worker(nodes: psutil.Process) -> bool:
-    """SIGKILL one process that is at work on a shard, below the process that started the nodes."""
+    """Kill a descendant of `nodes` that works on a shard; return whether there was one."""
     for process in nodes.children(recursive=True):
         try:
             if process.name().startswith("ray::Map") or any(
@@ -79,6 +83,6 @@ def kill_worker(nodes: psutil.Process) -> bool:
             ):
                 process.kill()
                 return True
-        except psutil.Error:  # It has ended by itself.
+        except psutil.Error:  # The process has ended by itself.
             continue
     return False

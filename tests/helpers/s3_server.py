@@ -1,4 +1,4 @@
-"""An S3 server on this machine (moto), for the tests of what lies in an object store."""
+"""A local S3 server (moto) for tests of the object store."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ BUCKET = "captioning"
 
 @contextmanager
 def s3_server() -> Iterator[dict[str, str]]:
-    """Serve S3 with one empty bucket; name server and credentials in the environment.
+    """Serve S3 with one empty bucket, and set the endpoint and credentials in the environment.
 
     Yields:
-        What is added to the environment, for other processes.
+        The environment variables that were set, for other processes.
     """
     from moto.server import ThreadedMotoServer
 
@@ -41,13 +41,13 @@ def s3_server() -> Iterator[dict[str, str]]:
 
 
 def client():
-    """A client of the server that the environment names."""
+    """A client of the S3 server that the environment names."""
     import boto3
 
     return boto3.session.Session().client("s3")
 
 
 def objects(prefix: str = "") -> dict[str, object]:
-    """When each object of the bucket was written, by its key."""
+    """The objects of the bucket: key to time of writing."""
     listed = client().list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
     return {entry["Key"]: entry["LastModified"] for entry in listed}

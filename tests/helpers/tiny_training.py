@@ -1,4 +1,4 @@
-"""A decoder and a dataset small enough to be fitted in seconds."""
+"""A decoder and a dataset that are small enough to train in seconds."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def make_decoder(**changes):
 
 
 def make_batches(images: int = 16, batch: int = 8) -> tf.data.Dataset:
-    """Pictures of one bright channel each, whose caption is that channel's word, twice."""
+    """Images with one bright channel each, whose caption is the word of that channel, twice."""
     random = np.random.default_rng(0)
     kinds = random.integers(0, 4, images)
     features = random.normal(0, 0.1, (images, 2, 2, 4)).astype("float32")

@@ -1,6 +1,6 @@
-"""Run one stage and print, as JSON, which params it read: `python watched_stage.py STAGE`.
+"""Run one stage and print which params it read, as JSON: `python watched_stage.py STAGE`.
 
-Sections and leaves are noted by their full names; a section that is dumped is read whole.
+Params are listed by their full names. Dumping a section reads all of its params.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ READ: set[str] = set()
 
 
 class Watched:
-    """Stands for a section; notes what is taken from it."""
+    """Stands for a section and records which of its params are read."""
 
     def __init__(self, section: Section, name: str = "") -> None:
         self._section, self._name = section, name

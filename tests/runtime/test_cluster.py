@@ -1,4 +1,4 @@
-"""Features extracted on a Ray cluster of two nodes: the same bytes, also when workers are lost."""
+"""Features from a Ray cluster of two nodes have the same bytes, even if workers are lost."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def raw(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def here(raw, extractor, tmp_path_factory) -> Path:
-    """What this machine alone writes."""
+def local_features(raw, extractor, tmp_path_factory) -> Path:
+    """Features written by this machine alone."""
     folder = tmp_path_factory.mktemp("features")
     write_features(raw, folder, extractor, "float16")
     return folder
@@ -70,7 +70,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def disturb(scratch: Path, moments: dict[int, Callable[[], object]]) -> threading.Thread:
-    """Do something when so many shards are whole, in the background; until it returns not False."""
+    """Call each action when so many shards exist, in the background, and again while it fails."""
 
     def watch() -> None:
         for number, action in moments.items():
@@ -83,13 +83,13 @@ def disturb(scratch: Path, moments: dict[int, Callable[[], object]]) -> threadin
 
 
 @pytest.mark.slow
-def test_short_of_a_worker_and_a_node_it_goes_on_and_ends_with_the_same_bytes(
-    cluster, raw, extractor, here, tmp_path, monkeypatch
+def test_losing_a_worker_and_a_node_gives_the_same_bytes(
+    cluster, raw, extractor, local_features, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
     scratch, folder = tmp_path / "scratch", tmp_path / "features"
     folder.mkdir()
-    # A run without a cluster was killed when one shard was whole.
+    # A shard from a run without a cluster that was killed.
     kept = scratch / f"train-00000-of-{SHARDS:05d}.tfrecord"
     rows = feature_records(read_raw_shard(raw_shards(raw, "train")[0]), extractor)
     spec = feature_spec(extractor.output_shape, "float16")
@@ -99,31 +99,31 @@ def test_short_of_a_worker_and_a_node_it_goes_on_and_ends_with_the_same_bytes(
     thread = disturb(scratch, losses)
     extract_remotely(raw, scratch, extractor, "float16")
     thread.join(timeout=30)
-    assert not thread.is_alive(), "nothing was lost"
+    assert not thread.is_alive(), "no worker or node was lost"
     cluster.add_node()
     assert len(list(scratch.glob("*.tfrecord"))) == 3 * SHARDS
     after = kept.stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     write_features(raw, folder, extractor, "float16", scratch)
-    assert contents(folder) == contents(here)
+    assert contents(folder) == contents(local_features)
 
 
 @pytest.mark.slow
-def test_the_stage_by_way_of_an_object_store_writes_the_same_bytes(
-    cluster, raw, here, s3, tmp_path
+def test_the_stage_with_an_object_store_writes_the_same_bytes(
+    cluster, raw, local_features, s3, tmp_path
 ):
     repository = make_repository(tmp_path / "repository", **{"features.image_size": SIZE})
     shutil.copytree(raw, repository / "data/raw")
     environment = {**cluster.environment, **s3, "CAPTIONING_STORE": f"s3://{BUCKET}/ray"}
     output = run(repository, sys.executable, "stages/features.py", **environment)
-    assert contents(repository / "data/features") == contents(here)
+    assert contents(repository / "data/features") == contents(local_features)
     assert len(objects("ray/raw/")) == len(objects("ray/")) == 3 * SHARDS
-    # What Ray has to say of itself is left out.
+    # Ray's own messages are hidden.
     assert not re.search("Traceback|RayDeprecation|Dataset|[Pp]rogress bars", output)
 
 
 @pytest.mark.slow
-def test_pictures_of_urls_are_fetched_by_the_cluster(cluster, tmp_path, monkeypatch):
+def test_images_from_urls_are_fetched_by_the_cluster(cluster, tmp_path, monkeypatch):
     monkeypatch.setenv("CAPTIONING_PRIVATE_NETWORKS", "127.0.0.0/8")
     with hostile_server() as server:
         dead = [f"{server.url}/404", f"{server.url}/red.jpg"]
@@ -152,27 +152,29 @@ def test_an_image_that_cannot_be_decoded_is_named_in_one_line(
 
 
 @pytest.mark.slow
-def test_what_no_node_has_is_told(cluster, monkeypatch):
+def test_resources_that_no_node_has_are_named(cluster, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
     message = r"no node of the cluster has 1 CPUs and 1 GPUs .* 1 CPUs and 0 GPUs"
     with pytest.raises(InputError, match=message):
         next(map_on_cluster(extract_shard, iter([]), Resources(1, 1)))
 
 
-def test_a_cluster_that_is_none_is_named(monkeypatch):
+def test_a_cluster_that_cannot_be_reached_is_named(monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "http://127.0.0.1:1")
-    with pytest.raises(InputError, match="the Ray cluster RAY_ADDRESS=http://127.0.0.1:1 can't"):
+    with pytest.raises(
+        InputError, match="cannot connect to the Ray cluster RAY_ADDRESS=http://127.0.0.1:1"
+    ):
         next(map_on_cluster(extract_shard, iter([]), Resources(1, 0)))
 
 
-def test_a_missing_ray_is_named(monkeypatch):
+def test_a_missing_ray_package_is_named(monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "auto")
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(InputError, match=r"pip install -e '.\[cluster\]'"):
         next(map_on_cluster(extract_shard, iter([]), Resources(1, 0)))
 
 
-def test_what_a_task_asks_for_is_read_from_the_environment(monkeypatch):
+def test_the_resources_of_a_task_are_read_from_the_environment(monkeypatch):
     assert Resources.from_environment() == Resources(1, 0.0)
     monkeypatch.setenv("CAPTIONING_TASK_CPUS", "4")
     monkeypatch.setenv("CAPTIONING_TASK_GPUS", "0.5")
@@ -189,7 +191,7 @@ def test_what_a_task_asks_for_is_read_from_the_environment(monkeypatch):
         ("CAPTIONING_TASK_GPUS", "nan"),
     ],
 )
-def test_an_impossible_resource_is_named(variable, value, monkeypatch):
+def test_an_impossible_number_of_resources_is_named(variable, value, monkeypatch):
     monkeypatch.setenv(variable, value)
     with pytest.raises(InputError, match=f"{variable} is '?{value}'?: it must be"):
         Resources.from_environment()

@@ -1,4 +1,4 @@
-"""Sums come out the same however many cores there are."""
+"""Sums are the same on any number of cores."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-# One training step whose products are large enough to be shared among threads.
+# One training step with matrix products large enough to be shared among threads.
 STEP = """
 import os, sys
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:int(sys.argv[1])])
@@ -39,7 +39,7 @@ def weights_after_a_step(cores: int, threads: int, parts: int) -> str:
 
 @pytest.mark.skipif(
     not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,
-    reason="needs two cores that a process can be kept to",
+    reason="needs two cores and CPU affinity",
 )
 @pytest.mark.parametrize(("threads", "parts"), [(8, 1), (1, 2)])
 def test_fixed_threads_and_parts_give_the_same_weights_on_one_core_and_on_two(threads, parts):

@@ -1,4 +1,4 @@
-"""Files in an object store, and features extracted by way of one."""
+"""Files in an object store, and features extracted with one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def file(tmp_path) -> Path:
     return path
 
 
-def test_what_is_put_can_be_got_again(store, file, tmp_path):
+def test_a_file_that_was_put_can_be_read_and_copied_back(store, file, tmp_path):
     store.put(file, "shards/one")
     assert store.size("shards/one") == 10
     assert (store / "shards").read("one") == b"some bytes"
@@ -46,20 +46,20 @@ def test_what_is_put_can_be_got_again(store, file, tmp_path):
     assert (tmp_path / "again").read_bytes() == b"some bytes"
 
 
-def test_what_is_not_there_has_no_size(store):
+def test_a_missing_file_has_no_size_and_no_content(store):
     assert store.size("nothing") is None
     assert store.read("nothing") is None
     store.remove("nothing")
 
 
-def test_what_another_machine_writes_is_seen_at_once(store, file):
+def test_files_written_by_another_machine_are_seen_at_once(store, file):
     (store / "shards").put(file, "one")
     assert store.size("shards/two") is None
     Store(store.url).put(file, "shards/two")
     assert store.size("shards/two") == 10
 
 
-def test_a_folder_is_removed_with_all_in_it(store, file):
+def test_a_folder_is_removed_with_its_content(store, file):
     for name in ("shards/one", "shards/two", "other"):
         store.put(file, name)
     store.remove("shards")
@@ -69,7 +69,7 @@ def test_a_folder_is_removed_with_all_in_it(store, file):
 
 def test_a_damaged_file_is_refused_and_removed(store, file, tmp_path):
     store.put(file, "one")
-    with pytest.raises(InputError, match=r"/one was not what had been written .* removed"):
+    with pytest.raises(InputError, match=r"/one was damaged .* removed"):
         store.get("one", tmp_path / "again", "0" * 64)
     assert store.size("one") is None
     assert [path.name for path in tmp_path.iterdir() if "again" in path.name] == []
@@ -90,12 +90,12 @@ def test_no_half_written_file_is_left_in_a_folder(file, tmp_path):
         ("what://x", "what://x: Protocol not known: what"),
     ],
 )
-def test_a_place_that_is_none_is_named(url, message, file):
+def test_a_store_that_does_not_exist_is_named(url, message, file):
     with pytest.raises(InputError, match=message):
         Store(url).put(file, "one")
 
 
-@pytest.mark.skipif(importlib.util.find_spec("adlfs") is not None, reason="adlfs is there")
+@pytest.mark.skipif(importlib.util.find_spec("adlfs") is not None, reason="adlfs is installed")
 def test_a_missing_package_is_named():
     with pytest.raises(InputError, match=r"abfs://container: .*adlfs.*pip install -e '.\[cluster"):
         Store("abfs://container")
@@ -108,13 +108,13 @@ def extractor() -> Extractor:
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory) -> Path:
-    """Six images, a shard a split."""
+    """Six images, one shard for each split."""
     counts = {"train_images": 4, "validation_images": 1, "test_images": 1}
     return write_scenes(tmp_path_factory.mktemp("raw"), 1, 64, **counts)
 
 
 def features(raw: Path, folder: Path, extractor: Extractor) -> dict[str, bytes]:
-    """What the stage does and writes."""
+    """Run the stage's work and return the files that it writes."""
     scratch, target = folder / "0123456789abcdef", folder / "features"
     for path in (scratch, target):
         path.mkdir(parents=True)
@@ -124,13 +124,13 @@ def features(raw: Path, folder: Path, extractor: Extractor) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_features_by_way_of_a_store_are_the_same_and_raw_shards_go_up_once(
+def test_features_with_a_store_are_the_same_and_raw_shards_are_uploaded_once(
     raw, extractor, tmp_path, monkeypatch
 ):
     wanted = features(raw, tmp_path / "here", extractor)
     monkeypatch.setenv("CAPTIONING_STORE", f"s3://{BUCKET}/work")
     assert features(raw, tmp_path / "first", extractor) == wanted
-    # Raw shards stay in the store for another extractor; features leave it.
+    # Raw shards stay in the store for other extractors; features are removed from it.
     uploaded = {f"work/raw/{sha256(path)}.parquet" for path in raw.iterdir()}
     assert set(objects("work/")) == uploaded
     for key in uploaded:  # A second upload would remove the mark.
@@ -142,8 +142,8 @@ def test_features_by_way_of_a_store_are_the_same_and_raw_shards_go_up_once(
 
 
 @pytest.mark.slow
-def test_shards_in_the_store_are_taken_from_there(raw, extractor, tmp_path, monkeypatch):
-    """So a machine that takes over from one that was lost need not extract them again."""
+def test_finished_shards_in_the_store_are_used(raw, extractor, tmp_path, monkeypatch):
+    """A machine that continues the work of a lost one does not extract them again."""
     place = f"s3://{BUCKET}/lost"
     monkeypatch.setenv("CAPTIONING_STORE", place)
     wanted = features(raw, tmp_path / "first", extractor)
@@ -153,7 +153,7 @@ def test_shards_in_the_store_are_taken_from_there(raw, extractor, tmp_path, monk
     delivered = Store(f"{place}/features/0123456789abcdef")
     delivered.put(shard, shard.name)
     delivered.put(tmp_path / "summary", f"{shard.stem}.json")
-    # Now its raw shard isn't needed, though it is damaged in the store.
+    # Its raw shard is not needed now, so it does not matter that it is damaged in the store.
     damaged = Store(f"{place}/raw")
     raw_shard = raw / f"{shard.stem}.parquet"
     (tmp_path / "zeros").write_bytes(bytes(raw_shard.stat().st_size))

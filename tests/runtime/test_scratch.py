@@ -1,4 +1,4 @@
-"""Scratch folders: found again by the same work alone."""
+"""Scratch folders are found again only by the same work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is imported before there is work that needs it."""
+"""Heavy packages are imported only once there is work that needs them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STAGES = sorted(path.stem for path in (ROOT / "stages").glob("[!_]*.py"))
 
 
 def imported(folder: Path, *arguments: str) -> tuple[set[str], subprocess.CompletedProcess[str]]:
-    """The packages that a Python process imports, and what became of it."""
+    """The packages that a Python process imports, and the finished process."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", *arguments],
         cwd=folder,
@@ -47,7 +47,7 @@ def test_help_imports_nothing_heavy(arguments, tmp_path):
     assert not packages & {*HEAVY, "dvc", "numpy", "pyarrow"}
 
 
-def test_a_picture_that_is_none_is_told_before_anything_heavy_is_imported(tmp_path):
+def test_an_unreadable_picture_is_told_before_anything_heavy_is_imported(tmp_path):
     packages, done = imported(tmp_path, "-m", "captioning.cli.main", "caption", "missing.jpg")
     assert done.returncode == 1 and "missing.jpg: can't be read" in done.stderr
     assert not packages & HEAVY
@@ -59,7 +59,7 @@ def test_dvc_status_imports_nothing_heavy(tmp_path):
     assert not packages & HEAVY
 
 
-def test_keras_does_without_its_optional_companions_which_come_when_asked_for(tmp_path):
+def test_optional_companions_of_keras_are_not_imported_with_it_but_can_be_later(tmp_path):
     code = (
         "import gc, sys\n"
         "from captioning.runtime.quick_imports import quick_imports\n"

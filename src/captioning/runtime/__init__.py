@@ -1,1 +1,1 @@
-"""The machine: scratch folders, environment variables, clusters, object stores, devices."""
+"""The machine: devices, environment variables, scratch folders, clusters, object stores, output."""

@@ -1,4 +1,4 @@
-"""What TensorFlow computes on, and that it computes the same every time."""
+"""Prepares TensorFlow: GPUs, threads, seeds and determinism."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import tensorflow as tf
 
 
 def use_device(seed: int, threads: int | None = None) -> bool:
-    """Prepare TensorFlow, before its first operation: memory growth on GPUs, seeds, determinism.
+    """Make TensorFlow deterministic and let it take GPU memory as needed.
+
+    It must be called before TensorFlow's first operation.
 
     Args:
-        seed: of Python, NumPy and TensorFlow.
-        threads: that share one operation's arithmetic on the CPU; None means one a core.
+        seed: random seed for Python, NumPy and TensorFlow.
+        threads: number of CPU threads that share the arithmetic of one operation; None means one
+            for each core.
 
     Returns:
         Whether there is a GPU.

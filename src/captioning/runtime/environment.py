@@ -1,4 +1,4 @@
-"""Numbers that environment variables give: how work is done, never what comes out."""
+"""Reads numbers from environment variables, which set how work is done, never its result."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ NumberT = TypeVar("NumberT", int, float)
 
 
 def number(variable: str, default: NumberT) -> NumberT:
-    """The variable's finite number, of the default's type; the default where it is not set.
+    """The value of an environment variable as a finite number of the default's type.
+
+    Args:
+        variable: name of the environment variable.
+        default: value where the variable is not set or empty.
 
     Raises:
-        InputError: it is set to something else.
+        InputError: the variable is set to something else.
     """
     text = os.environ.get(variable, "")
     try:

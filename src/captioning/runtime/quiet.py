@@ -4,18 +4,16 @@ TensorFlow logs from C++ straight to file descriptor 2. `TF_CPP_MIN_LOG_LEVEL=1`
 but not what is logged while the libraries are loaded, before the variable is read, nor harmless
 lines that are marked as errors. A small process filters these (`stderr_filter` lists them).
 
-Python's own `sys.stderr` goes to the terminal directly, so progress bars still see a terminal.
+Python's own `sys.stderr` still leads to the terminal, so progress bars work as before.
 With `TF_CPP_MIN_LOG_LEVEL=0` in the environment nothing is hidden.
 """
 
 from __future__ import annotations
 
-import fcntl
 import io
 import os
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,7 +23,7 @@ from typing import TextIO
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 _INFORMATION_HIDDEN, _ALL_SHOWN = "1", "0"
 _FILTER = Path(__file__).with_name("stderr_filter.py")
-_STDERR = 2
+_STDOUT, _STDERR = 1, 2
 # The longest wait for the filter, which may never be idle while a subprocess writes all the time.
 _WAIT_SECONDS = 0.5
 _POLL_SECONDS = 0.0005
@@ -33,7 +31,7 @@ _POLL_SECONDS = 0.0005
 
 @contextmanager
 def quiet_tensorflow() -> Iterator[None]:
-    """In the block, hide TensorFlow's harmless log lines; it must be imported in the block.
+    """Hide TensorFlow's harmless log lines while the block runs, which must import it first.
 
     Everything else that the process and its subprocesses write to standard error is passed on
     unchanged and in order. On systems other than Linux only information is hidden.
@@ -72,9 +70,12 @@ class _Diversion:
         os.close(filter_input)
         os.close(busy_write)
         self._ended = False
-        self._replaced = sys.stderr
-        if _is_standard_error(sys.stderr):
-            sys.stderr = _DirectStderr(self, self._original)
+        self._replaced = sys.stdout, sys.stderr
+        # Others may have replaced them before, such as tests.
+        if _writes_to(sys.stdout, _STDOUT):
+            sys.stdout = _OrderedStream(self, sys.stdout)
+        if _writes_to(sys.stderr, _STDERR):
+            sys.stderr = _OrderedStream(self, sys.stderr)
         os.dup2(self._pipe, _STDERR)
 
     def settle(self) -> None:
@@ -91,9 +92,10 @@ class _Diversion:
 
     def end(self) -> None:
         """Pass on what is left and undo the diversion."""
-        if isinstance(sys.stderr, _DirectStderr):
-            sys.stderr.flush()
-            sys.stderr = self._replaced
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, AttributeError):  # Nobody reads it any more, or it is None.
+                stream.flush()
+        sys.stdout, sys.stderr = self._replaced
         self.settle()
         os.dup2(self._original, _STDERR)
         self._ended = True
@@ -104,31 +106,40 @@ class _Diversion:
             self._process.wait(_WAIT_SECONDS)
 
 
-class _DirectStderr(io.TextIOWrapper):
-    """`sys.stderr` that writes to the original place, after what C++ has logged before."""
+class _OrderedStream(io.TextIOWrapper):
+    """A copy of a standard stream that waits for what C++ has written before."""
 
-    def __init__(self, diversion: _Diversion, original: int) -> None:
+    def __init__(self, diversion: _Diversion, stream: TextIO) -> None:
+        assert isinstance(stream, io.TextIOWrapper)
+        stream.flush()
         super().__init__(
-            os.fdopen(os.dup(original), "wb"),
-            encoding=sys.stderr.encoding,
-            errors=sys.stderr.errors,
-            line_buffering=True,
+            # As Python opens it: unbuffered with `python -u`.
+            os.fdopen(os.dup(stream.fileno()), "wb", 0 if stream.write_through else -1),
+            encoding=stream.encoding,
+            errors=stream.errors,
+            line_buffering=stream.line_buffering,
+            write_through=stream.write_through,
         )
         self._diversion = diversion
 
     def write(self, text: str) -> int:
-        """Write, in the order in which file descriptor 2 was written to."""
+        """Write `text` once the filter has passed on what was written before."""
         self._diversion.settle()
         return super().write(text)
 
 
-def _is_standard_error(stream: TextIO | None) -> bool:
+def _writes_to(stream: TextIO | None, descriptor: int) -> bool:
+    """Whether a stream is Python's own for a file descriptor."""
     try:
-        return stream is not None and stream.fileno() == _STDERR
-    except (AttributeError, OSError, ValueError):
+        return isinstance(stream, io.TextIOWrapper) and stream.fileno() == descriptor
+    except (OSError, ValueError):  # It is in memory, or closed.
         return False
 
 
 def _unread(pipe: int) -> bool:
     """Whether a pipe holds bytes."""
+    # Imported here, because other systems may not have them.
+    import fcntl
+    import termios
+
     return any(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))

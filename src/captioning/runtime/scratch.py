@@ -1,8 +1,8 @@
-"""Unfinished work that outlives a killed process, outside of what DVC tracks.
+"""Keeps unfinished work of an interrupted stage, outside the files that DVC tracks.
 
-A stage's scratch folder carries a fingerprint of everything that determines the stage's result:
-its params, its inputs, the project's code and the libraries that compute. State of another
-fingerprint is removed, never picked up; so a stage holds one at most.
+The name of a stage's scratch folder is a fingerprint of everything that determines its result: its
+params, its inputs, the project's code and the libraries that compute. A folder with another
+fingerprint is removed and never used, so each stage has at most one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from captioning.core.errors import InputError
 from captioning.core.files import SCRATCH, sha256
 
 _CODE = Path(__file__).parents[1]
-# Every library that decodes, computes, writes or scores what a stage leaves behind.
+# Every library that decodes, computes, writes or scores the results of a stage.
 _LIBRARIES = (
     "keras",
     "numpy",
@@ -38,8 +38,8 @@ def fingerprint(settings: Mapping[str, Any], inputs: Sequence[Path | str]) -> st
     """SHA-256 of settings, input files, the package's code and the libraries' versions.
 
     Args:
-        settings: JSON-serialisable.
-        inputs: files; of sharded records the index, which holds the shards' checksums.
+        settings: JSON-serializable settings that determine the result.
+        inputs: input files; for sharded records the index, which holds the checksums of the shards.
 
     Raises:
         InputError: an input is missing.
@@ -52,8 +52,8 @@ def fingerprint(settings: Mapping[str, Any], inputs: Sequence[Path | str]) -> st
     code = {
         path.relative_to(_CODE).as_posix(): sha256(path) for path in sorted(_CODE.rglob("*.py"))
     }
-    all_of_it = json.dumps([settings, digests, code, library_versions()], sort_keys=True)
-    return hashlib.sha256(all_of_it.encode()).hexdigest()
+    everything = json.dumps([settings, digests, code, library_versions()], sort_keys=True)
+    return hashlib.sha256(everything.encode()).hexdigest()
 
 
 def library_versions() -> dict[str, str]:
@@ -65,19 +65,20 @@ def library_versions() -> dict[str, str]:
 def scratch_folder(
     stage: str, settings: Mapping[str, Any], inputs: Sequence[Path | str]
 ) -> Iterator[Path]:
-    """Yield the folder in which an earlier run of the same work left what it had finished.
+    """Yield the folder that holds what an interrupted run of the same work had finished.
 
-    It is removed when the block ends well, and stays when it raises or the process is killed.
+    The folder is removed when the block succeeds. It stays when the block raises an exception or
+    the process is killed.
 
     Args:
-        stage: whose work it is.
+        stage: name of the stage.
         settings, inputs: see `fingerprint`.
     """
-    mark = fingerprint(settings, inputs)[:16]
-    folder = SCRATCH / stage / mark
+    name = fingerprint(settings, inputs)[:16]
+    folder = SCRATCH / stage / name
     if folder.parent.is_dir():
         for other in folder.parent.iterdir():
-            if other.name != mark:
+            if other.name != name:
                 shutil.rmtree(other)
     folder.mkdir(parents=True, exist_ok=True)
     yield folder
