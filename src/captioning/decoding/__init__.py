@@ -1,1 +1,4 @@
-"""Search over a decoder: greedy, sampling and beam search, on any Keras backend."""
+"""Search for captions with a trained decoder: greedy, sampling and beam search.
+
+Everything here uses Keras 3 only and runs on any Keras backend.
+"""

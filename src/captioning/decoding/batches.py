@@ -1,6 +1,8 @@
-"""Captions and attention maps of more images than one batch holds, on any Keras backend.
+"""Caption any number of images batch by batch, and compute attention maps.
 
-Legend: `B` images, `T` tokens, `C` feature channels.
+This module runs on any Keras backend.
+
+Legend: `B` images, `T` tokens (`max_length`), `C` feature channels.
 """
 
 from __future__ import annotations
@@ -15,23 +17,23 @@ from numpy.typing import NDArray
 from captioning.decoding.search import BeamSearch, Sampler
 from captioning.model import CaptionDecoder
 
-#: Batches decoded in parallel: many operations of one batch are too small to use all cores.
+#: Number of batches decoded in parallel: many operations of a batch are too small for all cores.
 PARALLEL_BATCHES = 2
 
 
 def decode_all(
     decoder: Sampler | BeamSearch, features: NDArray[Any], batch_images: int
 ) -> dict[str, NDArray[Any]]:
-    """Caption any number of images batch by batch; batches do not influence each other.
+    """Caption any number of images batch by batch. Batches do not influence each other.
 
     Args:
-        decoder: see `decoding.search.make_decoder`.
+        decoder: search method, see `decoding.search.make_decoder`.
         features: feature maps `[B, height, width, C]`.
-        batch_images: number of images in one batch; batches of one size are compiled once.
+        batch_images: number of images in a batch.
 
     Returns:
-        What the decoder's `call` returns, for all images: `tokens` int32 `[B, T]` and
-        `log_probability` float32 `[B]`.
+        The results of the search for all images: `tokens` int32 `[B, T]` and `log_probability`
+        float32 `[B]`.
     """
     starts = range(0, len(features), batch_images)
     batches = [features[start : start + batch_images] for start in starts]
@@ -44,8 +46,9 @@ def decode_all(
 def _workers(decoder: Sampler | BeamSearch) -> int:
     """Number of batches to decode in parallel.
 
-    One where tokens are sampled, because every draw follows from the one before; and one under
-    JAX, where Keras keeps a model's state outside of it and two calls would write it at once.
+    Sampling allows one, because the random numbers of a batch depend on those drawn before. JAX
+    allows one as well, because Keras keeps the state outside of the model there, and parallel calls
+    would overwrite it.
     """
     samples = isinstance(decoder, Sampler) and decoder.temperature > 0
     return 1 if samples or keras.backend.backend() != "tensorflow" else PARALLEL_BATCHES
@@ -57,18 +60,19 @@ def attention_maps(
     tokens: NDArray[np.int32],
     batch_images: int,
 ) -> NDArray[np.float32]:
-    """Where the decoder looks while it produces each token.
+    """Compute where in the image the decoder attends for each token.
 
-    The mean over layers and heads, as in the tutorial's section "Attention plots".
+    Attention weights are averaged over layers and heads, as in the section "Attention plots" of
+    the TensorFlow tutorial.
 
     Args:
-        decoder: trained decoder.
+        decoder: trained caption decoder.
         features: feature maps `[B, height, width, C]`.
-        tokens: int32 `[B, T]`, from `[START]`.
-        batch_images: number of images in one batch.
+        tokens: captions int32 `[B, T]`, which begin with `[START]`.
+        batch_images: number of images in a batch.
 
     Returns:
-        float32 `[B, T-1, height, width]`; map t belongs to token t + 1 and sums to 1.
+        Maps float32 `[B, T-1, height, width]`. Map t belongs to token t + 1 and sums to 1.
     """
     height, width, _ = decoder.feature_shape
     maps = []

@@ -1,10 +1,11 @@
-"""The loop over positions that all ways of decoding share, in Keras 3 alone.
+"""The loop over positions that all search methods share, in Keras 3 only.
 
-Attention is over the cache, filled or not, so the cache begins short; and what is finished costs
-as much as what is not, so the last few images go on by themselves.
+Two measures save time. Attention covers the whole key/value cache, filled or not, so the cache
+starts small and grows once. And since finished captions cost as much as unfinished ones, the last
+few unfinished images of a batch continue as a smaller batch.
 
-Legend: `B` images, `N` captions of an image, `H` heads, `K` width of one head, `L` tokens that the
-cache has room for.
+Legend: `B` images, `N` captions per image, `H` heads, `K` width of one head, `L` number of tokens
+for which the cache has room.
 """
 
 from __future__ import annotations
@@ -17,91 +18,109 @@ from keras import ops
 from captioning.model.decoder import Cache
 from captioning.text import END, PAD
 
-#: Tokens that the cache has room for at first: most captions are shorter.
-SHORT = 16
-#: A batch goes on whole until no more than one in so many of its images is unfinished.
-FEW = 8
+#: Number of tokens for which the cache has room at first; most captions are shorter.
+INITIAL_CACHE_TOKENS = 16
+#: The stragglers of a batch, its last unfinished images, continue as a smaller batch as soon as
+#: they are at most one in this many of its images.
+IMAGES_PER_STRAGGLER = 8
 
-#: Position (int scalar), last tokens int32 `[B, N]`, whatever else is kept, each `[B, N, ...]`,
-#: and the key/value cache, each `[B*N, H, L, K]`.
-State = tuple[Any, Any, tuple[Any, ...], Cache]
-Advance = Callable[[Cache, State], State]
+#: State of the loop: the position, an int scalar; the tokens there, int32 `[B, N]`; further values
+#: that the step updates, each `[B, N, ...]`; and the key/value cache, each `[B*N, H, L, K]`.
+LoopState = tuple[Any, Any, tuple[Any, ...], Cache]
+#: A step computes the next state from the image side of the decoder and the current state.
+Step = Callable[[Cache, LoopState], LoopState]
 
 
-def finished(tokens: Any) -> Any:
-    """Whether captions are, bool `[B, N]`, by their last tokens int32 `[B, N]`."""
+def initial_cache_tokens(last: int) -> int:
+    """Number of tokens for which the cache must have room at first, see `decode`."""
+    return min(INITIAL_CACHE_TOKENS, last)
+
+
+def is_finished(tokens: Any) -> Any:
+    """Whether captions are finished, bool `[B, N]`, given their last tokens int32 `[B, N]`."""
     return ops.logical_or(ops.equal(tokens, END), ops.equal(tokens, PAD))
 
 
 def decode(
-    advance: Advance, image: Cache, tokens: Any, kept: tuple[Any, ...], cache: Cache, last: int
+    step: Step, image: Cache, tokens: Any, values: tuple[Any, ...], cache: Cache, last: int
 ) -> tuple[Any, ...]:
-    """Run `advance` until all captions are finished or as long as can be.
+    """Apply `step` position by position until all captions are finished or of maximum length.
 
     Args:
-        advance: from an image side and a state to the state one position on. Images must not
-            depend on one another: they are left out when finished.
-        image: the decoder's image side, see `CaptionDecoder.encode_image`.
-        tokens: int32 `[B, N]`, the first ones.
-        kept: what else goes from position to position, each `[B, N, ...]`.
-        cache: empty, with room for `min(SHORT, last)` tokens.
-        last: positions 0 to here, exclusive, are fed.
+        step: computes the next state. Images must not depend on one another, because finished
+            images are left out.
+        image: image side of the decoder, see `CaptionDecoder.encode_image`.
+        tokens: first tokens, int32 `[B, N]`.
+        values: initial values that `step` updates, each `[B, N, ...]`.
+        cache: empty cache with room for `initial_cache_tokens(last)` tokens.
+        last: position before which the loop ends; it starts at position 0.
 
     Returns:
-        `kept` as the last position left it.
+        `values` after the last step.
     """
-    rows, captions = ops.shape(tokens)[0], ops.shape(tokens)[1]
-    # An array program's sizes are known when it is compiled; a graph's are tensors.
-    few = max(rows // FEW, 1) if isinstance(rows, int) else ops.maximum(rows // FEW, 1)
-    state = (ops.convert_to_tensor(0), tokens, kept, cache)
-    if isinstance(rows, int) and rows <= FEW:
-        # One loop for one picture or a few: tracing several would take longer than they save.
-        return _loop(advance, image, _with_room(state, max(last - SHORT, 0)), last, 0)[2]
-    state = _loop(advance, image, state, min(SHORT, last), few)
-    if last > SHORT:
-        state = _loop(advance, image, _with_room(state, last - SHORT), last, few)
-    position, tokens, kept, cache = state
-    _, chosen = ops.top_k(ops.cast(_unfinished(tokens), "int32"), few)
-    row = ops.reshape(chosen[:, None] * captions + ops.arange(captions)[None, :], (-1,))
-    part = (
-        position,
-        ops.take(tokens, chosen, axis=0),
-        tuple(ops.take(value, chosen, axis=0) for value in kept),
-        take_rows(cache, row),
-    )
-    _, _, ends, _ = _loop(advance, take_rows(image, chosen), part, last, 0)
-    return tuple(
-        ops.scatter_update(value, chosen[:, None], end)
-        for value, end in zip(kept, ends, strict=True)
-    )
+    images = ops.shape(tokens)[0]
+    # JAX knows the batch size when it compiles; in a TensorFlow graph it is a tensor.
+    known = isinstance(images, int)
+    stragglers = images // IMAGES_PER_STRAGGLER
+    stragglers = max(stragglers, 1) if known else ops.maximum(stragglers, 1)
+    state = (ops.convert_to_tensor(0), tokens, values, cache)
+    if known and images <= IMAGES_PER_STRAGGLER:
+        # A single loop for few images: tracing several loops would take longer than they save.
+        state = _grow_cache(state, max(last - INITIAL_CACHE_TOKENS, 0))
+        return _run(step, image, state, until=last, unfinished=0)[2]
+    state = _run(step, image, state, initial_cache_tokens(last), stragglers)
+    if last > INITIAL_CACHE_TOKENS:
+        state = _run(step, image, _grow_cache(state, last - INITIAL_CACHE_TOKENS), last, stragglers)
+    return _finish_stragglers(step, image, state, last, stragglers)
 
 
 def take_rows(cache: Cache, rows: Any) -> Cache:
-    """These rows, int `[*]`, of all keys and values."""
+    """Select the given rows, int `[*]`, of all keys and values."""
     return tuple(
         (ops.take(keys, rows, axis=0), ops.take(values, rows, axis=0)) for keys, values in cache
     )
 
 
-def _unfinished(tokens: Any) -> Any:
-    """Which images have a caption that is not finished, bool `[B]`."""
-    return ops.any(ops.logical_not(finished(tokens)), axis=1)
+def _run(step: Step, image: Cache, state: LoopState, until: int, unfinished: Any) -> LoopState:
+    """Apply `step` up to position `until`, or until at most `unfinished` images are unfinished."""
 
+    def keep_going(position: Any, tokens: Any, *_: Any) -> Any:
+        count = ops.sum(ops.cast(_is_unfinished_image(tokens), "int32"))
+        return ops.logical_and(position < until, count > unfinished)
 
-def _loop(advance: Advance, image: Cache, state: State, until: int, few: Any) -> State:
-    """Advance to position `until`, or until no more than `few` images are unfinished."""
-
-    def more(position: Any, tokens: Any, *_: Any) -> Any:
-        count = ops.sum(ops.cast(_unfinished(tokens), "int32"))
-        return ops.logical_and(position < until, count > few)
-
-    ended: State = ops.while_loop(more, lambda *state: advance(image, state), state)
+    ended: LoopState = ops.while_loop(keep_going, lambda *current: step(image, current), state)
     return ended
 
 
-def _with_room(state: State, tokens: int) -> State:
-    """The state with a cache for so many more tokens."""
-    position, last, kept, cache = state
+def _finish_stragglers(
+    step: Step, image: Cache, state: LoopState, last: int, stragglers: Any
+) -> tuple[Any, ...]:
+    """Continue with at most `stragglers` unfinished images; return the values of all images."""
+    position, tokens, values, cache = state
+    captions = ops.shape(tokens)[1]
+    _, chosen = ops.top_k(ops.cast(_is_unfinished_image(tokens), "int32"), stragglers)
+    rows = ops.reshape(chosen[:, None] * captions + ops.arange(captions)[None, :], (-1,))
+    part = (
+        position,
+        ops.take(tokens, chosen, axis=0),
+        tuple(ops.take(value, chosen, axis=0) for value in values),
+        take_rows(cache, rows),
+    )
+    ended = _run(step, take_rows(image, chosen), part, until=last, unfinished=0)
+    return tuple(
+        ops.scatter_update(value, chosen[:, None], update)
+        for value, update in zip(values, ended[2], strict=True)
+    )
+
+
+def _is_unfinished_image(tokens: Any) -> Any:
+    """Whether images have an unfinished caption, bool `[B]`."""
+    return ops.any(ops.logical_not(is_finished(tokens)), axis=1)
+
+
+def _grow_cache(state: LoopState, tokens: int) -> LoopState:
+    """The state with a cache that has room for `tokens` more tokens."""
+    position, last, values, cache = state
     padding = ((0, 0), (0, 0), (0, tokens), (0, 0))
-    longer = tuple((ops.pad(keys, padding), ops.pad(values, padding)) for keys, values in cache)
-    return position, last, kept, longer
+    grown = tuple((ops.pad(keys, padding), ops.pad(vals, padding)) for keys, vals in cache)
+    return position, last, values, grown
