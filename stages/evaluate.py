@@ -14,11 +14,11 @@ PREDICTIONS = "data/predictions.jsonl"
 def evaluate(params: Params) -> None:
     """Write data/predictions.jsonl, metrics/captions and metrics/evaluate.json."""
     # Imported here, so that wrong params are reported without waiting for TensorFlow.
-    from captioning.evaluation.words import ScoredText
+    from captioning.evaluation.words import ScoringTokenizer
 
     settings = params.evaluate
-    # Before any work: the tokenizer may need packages that are not installed.
-    text = ScoredText(settings.tokenizer, params.vocabulary.normalization).check()
+    # Before any work: the tokenizer may need packages or Java, which may not be installed.
+    tokenizer = ScoringTokenizer(settings.tokenizer, params.vocabulary.normalization).check()
 
     from captioning.data.record_folder import RecordFolder
     from captioning.decoding.search import make_decoder
@@ -45,10 +45,10 @@ def evaluate(params: Params) -> None:
     with fresh_folder("metrics/captions") as folder:
         plot_samples(folder, observer.samples, "data/raw", "test")
     report = score_captions(
-        PREDICTIONS, "data/raw", text, settings.bootstrap_samples, settings.seed
+        PREDICTIONS, "data/raw", tokenizer, settings.bootstrap_samples, settings.seed
     )
     write_json("metrics/evaluate.json", report | observer.metrics())
 
 
 if __name__ == "__main__":
-    stage_main(evaluate)
+    stage_main(evaluate, PREDICTIONS, "metrics/evaluate.json", "metrics/captions")

@@ -153,7 +153,7 @@ def test_features_and_tokens_are_joined_in_the_order_of_the_raw_table(features, 
 def test_tokens_in_another_order_than_the_features_are_refused_while_reading(features, tmp_path):
     other = write(tmp_path / "tokens", TOKEN_SPEC, lambda n: token_record(9 - n))
     pair = RecordFolder.open(features), RecordFolder.open(other)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="list different images"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="have different images"):
         list(joined(*pair, "train"))
 
 

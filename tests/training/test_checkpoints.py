@@ -1,4 +1,4 @@
-"""A training run that is cut short and resumed ends as one that never was."""
+"""A training run that is interrupted and resumed ends like one that was not."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ NO_SAMPLES = Examples([], np.zeros((0, 2, 2, 4), "float32"), [])
 ONE_SAMPLE = Examples(["x"], np.zeros((1, 2, 2, 4), "float32"), [["a b"]])
 
 
-class CutError(Exception):
+class KilledError(Exception):
     """Stands for a kill."""
 
 
 @contextmanager
-def cut_short(report: int) -> Iterator[None]:
-    """Cut a run short while a report is being measured."""
+def interrupted(report: int) -> Iterator[None]:
+    """Interrupt a run while a report is being measured."""
     measure = Validation.on_epoch_end
 
     def on_epoch_end(self, epoch, logs=None):
         if epoch + 1 == report:
-            raise CutError
+            raise KilledError
         measure(self, epoch, logs)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -52,7 +52,7 @@ def run(folder: Path, cut: int = 0, examples=NO_SAMPLES, **changes):
     decoder = make_decoder(dropout=0.2, residual_dropout=0.2)
     path = folder / "samples.jsonl"
     curves = folder / "training.csv"
-    with cut_short(cut):
+    with interrupted(cut):
         result = fit(
             decoder,
             params=settings,
@@ -67,7 +67,7 @@ def run(folder: Path, cut: int = 0, examples=NO_SAMPLES, **changes):
 
 
 def reports_made(folder: Path) -> int:
-    """What the checkpoint in `folder` says."""
+    """Number of reports in the checkpoint in `folder`."""
     recorders = [SimpleNamespace(rows=[]) for _ in range(3)]
     stopper = keras.callbacks.EarlyStopping()
     return Checkpoint(folder / "checkpoint.npz", stopper, recorders).reports
@@ -82,14 +82,14 @@ def reports_made(folder: Path) -> int:
         {"report_every": 3},
         {"parts": 2, "average_weights": 0.5, "epochs": 4},
     ],
-    ids=["plain", "averaged weights", "early stopping", "reports between epochs", "in parts"],
+    ids=["plain", "averaged weights", "early stopping", "reports between epochs", "split batches"],
 )
-def test_a_resumed_run_ends_as_one_that_was_never_cut(tmp_path, changes):
+def test_a_resumed_run_ends_like_an_uninterrupted_one(tmp_path, changes):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     wanted = run(whole, **changes)
     for report in (2, 4):
         if report <= wanted[1].reports:
-            with pytest.raises(CutError):
+            with pytest.raises(KilledError):
                 run(cut, cut=report, **changes)
     found = run(cut, **changes)
     for one, other in zip(wanted[0], found[0], strict=True):
@@ -108,13 +108,13 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
 
 
 def test_finished_reports_are_not_trained_again(tmp_path):
-    with pytest.raises(CutError):
+    with pytest.raises(KilledError):
         run(tmp_path, cut=4)
     assert reports_made(tmp_path) == 3
 
 
-def test_a_half_written_checkpoint_is_not_taken_for_a_whole_one(tmp_path):
-    with pytest.raises(CutError):
+def test_a_half_written_checkpoint_is_not_used(tmp_path):
+    with pytest.raises(KilledError):
         run(tmp_path, cut=3)
     whole = (tmp_path / "checkpoint.npz").read_bytes()
     (tmp_path / ".checkpoint.partial.npz").write_bytes(whole[: len(whole) // 2])

@@ -1,4 +1,4 @@
-"""Loss, schedule and a small fit."""
+"""Losses, optimizer, learning rates and small training runs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def run_fit(tmp_path: Path, **changes):
     return decoder, result, pd.read_csv(curves)
 
 
-def test_loss_leaves_out_padding_and_unknown_words():
+def test_the_loss_leaves_out_padding_and_unknown_words():
     logits = np.random.default_rng(0).normal(size=(1, 4, VOCABULARY)).astype("float32")
     logits[..., list(BANNED)] = -1e9
     targets = np.array([[5, 1, 7, 0]])
@@ -53,7 +53,7 @@ def test_loss_leaves_out_padding_and_unknown_words():
     assert float(metric.result()) == pytest.approx(wanted, rel=1e-5)
 
 
-def test_label_smoothing_spreads_over_allowed_tokens_alone():
+def test_label_smoothing_spreads_over_allowed_tokens_only():
     logits = np.random.default_rng(0).normal(size=(1, 1, VOCABULARY)).astype("float32")
     logits[..., list(BANNED)] = -1e9
     log_p = keras.ops.convert_to_numpy(keras.ops.log_softmax(logits))[0, 0, 3:]
@@ -62,7 +62,7 @@ def test_label_smoothing_spreads_over_allowed_tokens_alone():
     assert found == pytest.approx(wanted, rel=1e-4)
 
 
-def test_accuracy_counts_targets_that_count():
+def test_accuracy_leaves_out_padding_and_unknown_words():
     logits = np.zeros((1, 3, VOCABULARY), "float32")
     logits[0, 0, 5] = logits[0, 1, 6] = logits[0, 2, 0] = 1
     metric = TokenAccuracy()
@@ -93,9 +93,9 @@ def test_fit_learns_and_writes_the_curves(tmp_path):
     assert curves["step"].tolist() == [2 * n for n in range(1, 31)]
 
 
-# 8 images a batch: parts of equal sizes, of unequal ones, of a single image.
+# A batch has 8 images: parts of equal size, of unequal sizes, and of one image each.
 @pytest.mark.parametrize("parts", [2, 3, 8])
-def test_a_batch_in_parts_teaches_the_same_as_whole(tmp_path, parts):
+def test_split_batches_train_like_whole_ones(tmp_path, parts):
     whole, split = (
         run_fit(tmp_path / str(n), parts=n, epochs=5, label_smoothing=0.1) for n in (1, parts)
     )
@@ -104,11 +104,11 @@ def test_a_batch_in_parts_teaches_the_same_as_whole(tmp_path, parts):
     np.testing.assert_allclose(whole[2], split[2], rtol=1e-4)
 
 
-def test_parts_weigh_as_many_targets_as_they_have():
+def test_a_part_weighs_as_much_as_it_has_targets():
     decoder = make_decoder()
     features, captions = next(iter(make_batches(batch=4)))
     targets = captions.numpy()
-    targets[:2, 1:] = 0  # The first part's captions have one target, the others have three.
+    targets[:2, 1:] = 0  # Captions of the first part have one target, the others three.
     loss = MaskedCrossEntropy(0.1)
     model = SplitBatch(decoder, 2)
     model.compile(loss=loss)
@@ -117,7 +117,7 @@ def test_parts_weigh_as_many_targets_as_they_have():
     assert found == pytest.approx(wanted, rel=1e-6)
 
 
-def test_the_output_kernel_gets_the_gradient_of_a_plain_product():
+def test_the_output_kernel_gets_the_gradient_of_a_matrix_product():
     random = np.random.default_rng(0)
     x, kernel, towards = (random.normal(size=s).astype("float32") for s in ((6, 4), (9, 4), (6, 9)))
     layer = TokenLogits(9, tied=True)
@@ -138,19 +138,19 @@ def test_the_same_seed_gives_the_same_weights(tmp_path):
 
 @pytest.mark.parametrize("average", [None, 0.5])
 def test_early_stopping_leaves_the_best_weights(tmp_path, average):
-    # So large a learning rate that it gets worse after a while.
+    # With such a large learning rate the model gets worse after a while.
     decoder, result, curves = run_fit(
         tmp_path, learning_rate=0.3, patience=2, schedule="constant", average_weights=average
     )
     assert result.reports < 30
     best = curves["val_cross_entropy"].min()
-    judge = Validation(MEASURED)
-    judge.set_model(decoder)
-    judge.on_train_begin()
-    assert judge.rows[0]["val_cross_entropy"] == pytest.approx(best, rel=1e-4)
+    validation = Validation(MEASURED)
+    validation.set_model(decoder)
+    validation.on_train_begin()
+    assert validation.rows[0]["val_cross_entropy"] == pytest.approx(best, rel=1e-4)
 
 
-def test_reports_every_so_many_steps(tmp_path):
+def test_reports_are_made_every_report_every_steps(tmp_path):
     _, result, curves = run_fit(tmp_path, epochs=3, report_every=3)
     assert curves["step"].tolist() == [3, 6]
     assert result.reports == 2
@@ -170,14 +170,14 @@ def test_schedules_warm_up_then_stay_or_decay():
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_the_loss_and_its_gradient_are_those_of_differentiating_step_by_step(smoothing):
+def test_the_loss_and_its_gradient_equal_those_of_automatic_differentiation(smoothing):
     random = np.random.default_rng(0)
     logits = tf.Variable(random.normal(size=(2, 5, VOCABULARY)).astype("float32"))
     targets = tf.constant([[5, 1, 7, 3, 0], [4, 4, 11, 0, 0]])
     allowed = np.arange(VOCABULARY) > max(BANNED)
     spread = tf.constant(allowed / allowed.sum() * smoothing, "float32")
 
-    def by_steps():
+    def automatic():
         wanted = tf.one_hot(targets, VOCABULARY) * (1 - smoothing) + spread
         losses = -tf.reduce_sum(wanted * tf.nn.log_softmax(logits), axis=-1)
         return tf.reduce_mean(tf.boolean_mask(losses, ~np.isin(targets, BANNED)))
@@ -185,7 +185,7 @@ def test_the_loss_and_its_gradient_are_those_of_differentiating_step_by_step(smo
     found, wanted = [], []
     for function, results in (
         (lambda: MaskedCrossEntropy(smoothing)(targets, logits), found),
-        (by_steps, wanted),
+        (automatic, wanted),
     ):
         with tf.GradientTape() as tape:
             loss = 3 * function()
@@ -195,7 +195,7 @@ def test_the_loss_and_its_gradient_are_those_of_differentiating_step_by_step(smo
 
 
 @pytest.mark.parametrize("clip_norm", [None, 0.5])
-def test_the_fused_optimizer_takes_the_steps_of_adamw(clip_norm):
+def test_the_fused_optimizer_equals_keras_adamw(clip_norm):
     ours = make_optimizer(learning_rate=1e-3, steps=80, weight_decay=0.01, clip_norm=clip_norm)
     theirs = keras.optimizers.AdamW.from_config(ours.get_config())
     theirs.exclude_from_weight_decay(var_names=["table"])
@@ -205,7 +205,7 @@ def test_the_fused_optimizer_takes_the_steps_of_adamw(clip_norm):
     names = ("kernel", "scale", "table")
     ends = []
     for optimizer in (ours, theirs):
-        # Keras squares the rows of one index before it adds them up; Adam's gradient is their sum.
+        # Keras squares rows of the same index before it adds them; it should add them first.
         table_gradient = tf.convert_to_tensor if optimizer is theirs else lambda rows: rows
         weights = [keras.Variable(v, name=n) for v, n in zip(start, names, strict=True)]
         optimizer.build(weights)

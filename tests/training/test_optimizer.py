@@ -1,4 +1,4 @@
-"""The optimiser's updates, where gradients come from lookups."""
+"""Updates of the optimizer for gradients of lookups."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROWS = [0, 2, 2, 2]
 
 
 @pytest.mark.parametrize("clip", [None, 0.5])
-def test_rows_looked_up_several_times_move_as_by_one_product(clip):
+def test_rows_looked_up_several_times_are_updated_once(clip):
     found = []
     for look_up in (
         lambda table: tf.gather(table, ROWS),
@@ -28,5 +28,5 @@ def test_rows_looked_up_several_times_move_as_by_one_product(clip):
             optimizer.apply([tape.gradient(loss, table.value)], [table])
         found.append(table.numpy())
     np.testing.assert_allclose(*found, rtol=1e-6)
-    # A row that was not looked up has decayed, no more.
+    # A row that was not looked up has only decayed.
     assert (found[0][1] < 1).all() and found[0][1] == pytest.approx(1, abs=1e-4)

@@ -1,4 +1,4 @@
-"""Rewards of captions, held against the packages that the scores come from."""
+"""Rewards of captions equal the scores of the packages that define them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from captioning.training.rewards import CaptionReward
 
 
 def draw_captions(images: int, captions: int, seed: int) -> list[list[list[int]]]:
-    """Captions of few words, so that n-grams recur; [START] … [END]."""
+    """Captions from [START] to [END] with few different words, so that n-grams recur."""
     random = np.random.default_rng(seed)
     return [
         [
@@ -31,33 +31,33 @@ def padded(captions: list[list[list[int]]]) -> np.ndarray:
 
 
 def words(ids: list[int]) -> str:
-    """As text for the packages: without [START], with [END]."""
+    """A caption as text for the packages, without [START] and with [END]."""
     return " ".join(map(str, ids[1:]))
 
 
 REFERENCES = draw_captions(images=30, captions=3, seed=0)
-SAID = draw_captions(images=30, captions=2, seed=1)
+CAPTIONS = draw_captions(images=30, captions=2, seed=1)
 
 
-def test_cider_d_is_that_of_the_caption_scorer():
-    found = CaptionReward.fit(REFERENCES, bleu_weight=0)(padded(SAID), padded(REFERENCES))
+def test_cider_d_is_that_of_pycocoevalcap():
+    found = CaptionReward.fit(REFERENCES, bleu_weight=0)(padded(CAPTIONS), padded(REFERENCES))
     truth = {i: [words(ids) for ids in image] for i, image in enumerate(REFERENCES)}
     for index in range(2):
-        said = {i: [words(image[index])] for i, image in enumerate(SAID)}
+        said = {i: [words(image[index])] for i, image in enumerate(CAPTIONS)}
         _, wanted = Cider().compute_score(truth, said)
         np.testing.assert_allclose(found[:, index], wanted, rtol=1e-5)
     assert found.std() > 0.1
 
 
-def test_bleu_is_sacrebleus_with_one_added():
+def test_bleu_is_that_of_sacrebleu_with_add_one_smoothing():
     plain, both = (CaptionReward.fit(REFERENCES, bleu_weight=w) for w in (0.0, 2.0))
-    said, truth = padded(SAID), padded(REFERENCES)
+    said, truth = padded(CAPTIONS), padded(REFERENCES)
     added = both(said, truth) - plain(said, truth)
     bleu = BLEU(tokenize="none", smooth_method="add-k", smooth_value=1)
     for image in range(30):
         references = [[words(ids[:-1])] for ids in REFERENCES[image]]
         for index in range(2):
-            wanted = bleu.corpus_score([words(SAID[image][index][:-1])], references).score / 100
+            wanted = bleu.corpus_score([words(CAPTIONS[image][index][:-1])], references).score / 100
             assert added[image, index] == pytest.approx(2 * wanted, abs=1e-5)
 
 
@@ -65,14 +65,14 @@ def test_document_frequencies_are_those_of_the_train_split():
     common, rare = [START, 4, END], [START, 5, END]
     train = [[common], [common], [common], [rare]]
     reward = CaptionReward.fit(train, bleu_weight=0)
-    # 3 of 4 images have the common word: hitting it beside a rare one's miss is worth little.
+    # Three of four images have the common word, so a match of it is worth little.
     truth = np.array([[[START, 4, 5, END]]], np.int32)
     hits = np.array([[[START, 4, 6, END], [START, 5, 6, END]]], np.int32)
     common_hit, rare_hit = reward(hits, truth)[0]
     assert 0 < common_hit < rare_hit
 
 
-def test_a_caption_that_ends_well_earns_more_than_one_that_breaks_off():
+def test_a_complete_caption_gets_more_than_one_that_breaks_off():
     reward = CaptionReward.fit(REFERENCES, bleu_weight=5)
     truth = np.array([[[START, 4, 5, 6, 7, END]]], np.int32)
     said = np.array([[[START, 4, 5, 6, 7, END], [START, 4, 5, 6, END, 0]]], np.int32)
@@ -81,7 +81,7 @@ def test_a_caption_that_ends_well_earns_more_than_one_that_breaks_off():
     assert cut < 12
 
 
-def test_missing_references_and_empty_captions_are_taken_as_they_are():
+def test_missing_references_and_empty_captions_give_finite_rewards():
     reward = CaptionReward.fit(REFERENCES, bleu_weight=5)
     one = np.array([[[START, 4, 5, END]]], np.int32)
     with_padding = np.concatenate([one, np.zeros_like(one)], axis=1)

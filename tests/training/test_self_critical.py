@@ -1,4 +1,4 @@
-"""Training on rewards: what it is given, and that it makes better captions likelier."""
+"""Self-critical training: its inputs, and that it makes captions with high rewards more likely."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def reference_batches() -> tf.data.Dataset:
     return make_batches().map(lambda inputs, _: (inputs["features"], inputs["tokens"][:, None]))
 
 
-def test_packing_leaves_out_padding_and_keeps_each_tokens_weight():
+def test_packing_leaves_out_padding_and_keeps_the_weight_of_each_token():
     captions = np.array([[[2, 5, 6, 3, 0], [2, 3, 0, 0, 0]], [[2, 7, 3, 0, 0], [2, 8, 9, 9, 9]]])
     weights = np.array([[0.5, -1.0], [2.0, 3.0]], "float32")
     inputs, targets, spread = (x.numpy().tolist() for x in pack_weighted(captions, weights))
@@ -33,7 +33,7 @@ def test_packing_leaves_out_padding_and_keeps_each_tokens_weight():
     assert spread == [[0.5, 0.5, 0.5, -1, 0, 0], [2, 2, 3, 3, 3, 3]]
 
 
-def test_the_packed_captions_have_the_probability_they_were_drawn_with():
+def test_packed_captions_have_the_probability_with_which_they_were_sampled():
     decoder = make_decoder(max_length=8)
     drawn = Sampler(decoder, 1.0, seed=3).draw(FEATURES, 3)
     inputs, targets, _ = pack_weighted(drawn["tokens"], tf.zeros((4, 3)))
@@ -43,13 +43,13 @@ def test_the_packed_captions_have_the_probability_they_were_drawn_with():
     np.testing.assert_allclose(losses.sum(axis=1), wanted, rtol=1e-4)
 
 
-def test_several_captions_of_an_image_differ_from_each_other():
+def test_sampled_captions_of_an_image_differ():
     drawn = Sampler(make_decoder(max_length=8), 1.0, seed=3).draw(FEATURES, 5)["tokens"].numpy()
     assert drawn.shape == (4, 5, 8)
     assert len({tuple(ids) for ids in drawn.reshape(-1, 8).tolist()}) > 10
 
 
-def test_the_loss_weighs_targets_that_count():
+def test_the_loss_weights_targets_that_count():
     logits = np.random.default_rng(0).normal(size=(1, 3, VOCABULARY)).astype("float32")
     logits[..., list(BANNED)] = -1e9
     log_p = keras.ops.convert_to_numpy(keras.ops.log_softmax(logits))
@@ -57,7 +57,7 @@ def test_the_loss_weighs_targets_that_count():
     assert float(found) == pytest.approx((-2 * log_p[0, 0, 5] + log_p[0, 1, 7]) / 2, rel=1e-4)
 
 
-def test_equal_rewards_change_nothing():
+def test_equal_rewards_change_no_weights():
     decoder = make_decoder(max_length=8)
     before = decoder.get_weights()
     model = SelfCritical(decoder, lambda c, r: np.ones(c.shape[:2], "float32"), 2, seed=1)
@@ -67,7 +67,7 @@ def test_equal_rewards_change_nothing():
         np.testing.assert_array_equal(one, other)
 
 
-def test_what_is_rewarded_is_said_more_often():
+def test_rewarded_words_become_more_likely():
     decoder = make_decoder(max_length=8)
     assert not (Sampler(decoder, 0.0)(FEATURES)["tokens"].numpy() == 8).any()
     model = SelfCritical(decoder, count_of_eights, captions=4, seed=1)
@@ -81,7 +81,7 @@ def test_what_is_rewarded_is_said_more_often():
 
 
 class Data:
-    """As TrainingData, of the pictures with one bright channel each."""
+    """Stands for TrainingData, with the images of `make_batches`."""
 
     steps_per_epoch = 2
 
@@ -110,7 +110,7 @@ def run_refine(folder, epochs: int, samples=None, **changes):
     return decoder.get_weights(), result, curves.read_bytes()
 
 
-def test_no_epoch_leaves_the_decoder_and_an_empty_table(tmp_path):
+def test_without_epochs_the_decoder_stays_and_the_table_is_empty(tmp_path):
     weights, result, curves = run_refine(tmp_path, 0)
     assert result is None
     assert curves == b"report,step,epoch,reward,val_reward,learning_rate\n"
@@ -119,12 +119,12 @@ def test_no_epoch_leaves_the_decoder_and_an_empty_table(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
-class CutError(Exception):
+class KilledError(Exception):
     """Stands for a kill."""
 
 
-class Cut(keras.callbacks.Callback):
-    """Cuts the run short after some epochs; has rows as every recorder."""
+class Interrupt(keras.callbacks.Callback):
+    """Interrupts the run after some epochs; has rows like every recorder."""
 
     def __init__(self, at: int) -> None:
         super().__init__()
@@ -132,20 +132,20 @@ class Cut(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if epoch + 1 == self.at:
-            raise CutError
+            raise KilledError
 
 
-def test_a_resumed_run_ends_as_one_that_was_never_cut(tmp_path):
+def test_a_resumed_run_ends_like_an_uninterrupted_one(tmp_path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     whole.mkdir()
     cut.mkdir()
-    wanted = run_refine(whole, 5, Cut(0))
+    wanted = run_refine(whole, 5, Interrupt(0))
     for at in (2, 4):
-        with pytest.raises(CutError):
-            run_refine(cut, 5, Cut(at))
-    found = run_refine(cut, 5, Cut(0))
-    # What is finished is not trained again.
-    again = run_refine(cut, 5, Cut(1))
+        with pytest.raises(KilledError):
+            run_refine(cut, 5, Interrupt(at))
+    found = run_refine(cut, 5, Interrupt(0))
+    # A finished run is not trained again.
+    again = run_refine(cut, 5, Interrupt(1))
     for one, *others in zip(wanted[0], found[0], again[0], strict=True):
         np.testing.assert_array_equal(one, others[0])
         np.testing.assert_array_equal(one, others[1])

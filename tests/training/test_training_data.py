@@ -1,4 +1,4 @@
-"""What the train stage reads: folders that belong together, however small."""
+"""The train stage reads folders that belong together, however small they are."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ WORDS = [caption for image in CAPTIONS["train"] for caption in image]
 
 
 def write_folders(folder: Path, vocabulary: Vocabulary) -> None:
-    """Features, tokens and vocabulary, as the stages leave them; one validation image."""
+    """Write features, tokens and vocabulary as the stages do, with one validation image."""
     write_raw_table(folder / "raw", CAPTIONS)
     write_tokens(folder / "raw", folder / "tokens", vocabulary, 10)
     spec = feature_spec((2, 2, 4), "float16")
@@ -71,7 +71,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_all_files_of_a_vocabulary_of_subwords_determine_the_run(tmp_path):
+def test_all_files_of_a_subword_vocabulary_determine_the_run(tmp_path):
     known = SubwordVocabulary.fit(WORDS, 24, standardization=Standardization("nfkc"))
     write_folders(tmp_path, known)
     data = open_data(tmp_path)
@@ -101,7 +101,7 @@ def test_references_are_all_captions_of_each_image_in_order(folder):
     assert said == [["a dog", "one dog runs"], ["a cat", ""]]
 
 
-def test_shuffled_references_come_without_end_and_follow_the_seed(folder):
+def test_shuffled_references_repeat_without_end_and_depend_on_the_seed(folder):
     data = open_data(folder)
     runs = [
         [captions.numpy().tolist() for _, captions in data.references("train", seed).take(6)]
@@ -111,7 +111,7 @@ def test_shuffled_references_come_without_end_and_follow_the_seed(folder):
     assert runs[0] == runs[1] != runs[2]
 
 
-def test_the_reward_knows_the_train_captions(folder):
+def test_the_reward_is_fitted_to_the_train_captions(folder):
     data = open_data(folder)
     _, captions = next(iter(data.references("train")))
     reward = CaptionReward.fit(data.captions("train"), bleu_weight=5.0)

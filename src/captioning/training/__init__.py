@@ -1,1 +1,1 @@
-"""Stage `train`: batches, loss, optimizer, the training loop and its reports."""
+"""Stage `train`: batches, losses, optimizer, the training loop and its reports."""

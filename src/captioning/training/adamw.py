@@ -1,4 +1,4 @@
-"""AdamW whose update of a variable is one operation where the backend has it."""
+"""AdamW that updates a variable in one operation where the backend supports it."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from keras import ops
 
 
 class FusedAdamW(keras.optimizers.AdamW):
-    """Keras' AdamW (Loshchilov and Hutter 2017), one pass over the memory for each variable.
+    """Keras' AdamW (Loshchilov and Hutter 2017) with one pass over memory for each variable.
 
-    Keras composes the update of a dozen operations, each with a pass of its own over moments,
-    gradient and weights; TensorFlow has them as one. The arithmetic is the same, the rounding of
-    the last digits is not. Other backends keep Keras' own update, which they compile into one.
+    Keras updates a variable in a dozen operations, each of which passes over moments, gradient and
+    weights; TensorFlow has one operation for all. The arithmetic is the same, but the last digits
+    are rounded differently. Other backends compile Keras' own update into one operation.
 
-    An embedding's gradient is that of every row, as for other weights: on TensorFlow a lookup's
-    lists a row once for each of its occurrences, and Keras would square these one by one, for the
-    second moment and for the norm that is clipped, where the square of their sum is meant.
+    Gradients of embeddings are made dense. On TensorFlow, the gradient of a lookup lists a row once
+    for each occurrence. Keras would square each of these for the second moment and for the norm
+    that is clipped; correct is the square of their sum.
     """
 
     def apply(self, grads: Iterable[Any], trainable_variables: Any = None) -> None:
-        """Update the variables (those the optimiser was built for, if None) by their gradients."""
+        """Update the variables by their gradients; None means the variables of `build`."""
         variables = list(trainable_variables or self._trainable_variables)
-        # Of a gradient that lists single rows, any reshape makes a tensor.
+        # Any reshape turns a gradient that lists rows into a dense tensor.
         dense = [
             None if grad is None else ops.reshape(grad, variable.shape)
             for grad, variable in zip(grads, variables, strict=True)
@@ -32,7 +32,7 @@ class FusedAdamW(keras.optimizers.AdamW):
         super().apply(dense, trainable_variables)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Update one variable, in place."""
+        """Update one variable in place."""
         if keras.backend.backend() != "tensorflow":
             super().update_step(gradient, variable, learning_rate)
             return

@@ -1,7 +1,7 @@
-"""From feature and token records to training batches.
+"""Makes training batches from feature and token records.
 
-An image's captions are packed into one sequence, and images whose sequences are about as long
-share a batch: little of a batch is padding.
+The captions of an image are packed into one sequence, and images with sequences of similar length
+share a batch, so a batch has little padding.
 
 Legend: `B` images, `N` captions of an image, `T` tokens, `C` feature channels.
 """
@@ -16,11 +16,11 @@ from captioning.data.record_folder import RecordFolder, map_in_order
 from captioning.text import START
 from captioning.training.examples import join, paired, parsed
 
-# Images in memory while shuffling: 2,048 half-precision maps of 7x7x1280 take 250 MB.
+# Number of images held in memory for shuffling: 2,048 float16 maps of 7x7x1280 take 250 MB.
 SHUFFLE_BUFFER = 2048
-# Images whose tokens are parsed and packed at once.
+# Number of images whose tokens are parsed and packed together.
 _CHUNK = 64
-# Lengths, in tokens of all captions of an image, at which a new bucket begins.
+# Lengths of packed sequences, in tokens, at which a new bucket begins.
 _BUCKETS = list(range(8, 257, 8))
 
 
@@ -32,25 +32,26 @@ def training_batches(
     captions_per_image: int | None,
     seed: int,
 ) -> tf.data.Dataset:
-    """Batches for `fit`, without end: an epoch is ceil(images / `batch_images`) of them.
+    """Batches for `fit`, repeated without end; an epoch has ceil(images / `batch_images`) batches.
 
     Args:
-        features, tokens: folders whose shards line up.
+        features, tokens: record folders whose shards line up.
         split: `train`, `validation` or `test`.
-        batch_images: `B`.
-        captions_per_image: `N`, drawn anew every epoch; None takes all.
-        seed: of the order and of the draw, both new every epoch.
+        batch_images: number of images in a batch, `B`.
+        captions_per_image: number of captions of each image, `N`, drawn again in every epoch; None
+            takes all.
+        seed: random seed for the order and for the captions, which both change every epoch.
 
     Returns:
         Pairs of inputs (`features` `[B, height, width, C]`, `tokens` int32 `[B, T]`) and targets
-        int32 `[B, T]`, the tokens one place on; both padded with 0.
+        int32 `[B, T]`, which are the tokens shifted by one position. Both are padded with 0.
     """
     pairs = paired(features, tokens, split)
     pairs = pairs.shuffle(SHUFFLE_BUFFER, seed, reshuffle_each_iteration=True).repeat()
     draws = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
 
     def packed(records: tuple[tf.Tensor, tf.Tensor], seeds: tf.Tensor) -> dict[str, tf.Tensor]:
-        # Feature maps, nearly all there is to read, are parsed last.
+        # Feature maps, which are most of the data, are parsed last.
         example = tokens.spec.parse(records[1])
         captions = example["tokens"]
         if captions_per_image is not None:
@@ -76,7 +77,7 @@ def training_batches(
     )
 
     def finished(batch: dict[str, tf.Tensor]) -> Any:
-        # Wider than needed: a chunk's images were padded to its longest.
+        # Cut what is only padding: images were padded to the longest sequence of their chunk.
         longest = tf.reduce_max(batch["length"])
         example = join(features.spec.parse(batch["features"]), batch)
         inputs = {"features": example["features"], "tokens": batch["inputs"][:, :longest]}
@@ -92,7 +93,16 @@ def evaluation_batches(
     batch_images: int,
     images: int | None = None,
 ) -> tf.data.Dataset:
-    """Every image of a split (or its first `images`) once and in order, as `training_batches`."""
+    """Batches like those of `training_batches`, but with each image once, in order.
+
+    All captions of an image are taken.
+
+    Args:
+        features, tokens: record folders whose shards line up.
+        split: `train`, `validation` or `test`.
+        batch_images: number of images in a batch.
+        images: number of images, from the beginning of the split; None means all.
+    """
     count = features.count(split)
     count = count if images is None else min(images, count)
     records = paired(features, tokens, split).take(count).batch(batch_images)
@@ -102,7 +112,7 @@ def evaluation_batches(
         return {"features": example["features"], "tokens": inputs}, targets
 
     batches = map_in_order(parsed(features, tokens, records), packed)
-    return _of_known_number(batches, count, batch_images)
+    return _with_known_number(batches, count, batch_images)
 
 
 def reference_batches(
@@ -112,13 +122,14 @@ def reference_batches(
     batch_images: int,
     seed: int | None = None,
 ) -> tf.data.Dataset:
-    """Images with all their captions side by side, as references of what a model says.
+    """Images with all their captions, as references for generated captions.
 
     Args:
-        features, tokens: folders whose shards line up.
+        features, tokens: record folders whose shards line up.
         split: `train`, `validation` or `test`.
-        batch_images: `B`.
-        seed: of the order, new every epoch, without end; None takes every image once and in order.
+        batch_images: number of images in a batch, `B`.
+        seed: random seed for the order, which changes every epoch; the batches are then repeated
+            without end. None means each image once, in order.
 
     Returns:
         Pairs of feature maps `[B, height, width, C]` and captions int32 `[B, N, T]`, padded with 0.
@@ -131,24 +142,27 @@ def reference_batches(
         lambda example: (example["features"], example["tokens"].to_tensor()),
     )
     if seed is None:
-        return _of_known_number(batches, features.count(split), batch_images)
+        return _with_known_number(batches, features.count(split), batch_images)
     return batches.prefetch(tf.data.AUTOTUNE)
 
 
-def _of_known_number(batches: tf.data.Dataset, images: int, batch_images: int) -> tf.data.Dataset:
-    """Not knowing how many batches there are, Keras would warn that the data ran out."""
+def _with_known_number(batches: tf.data.Dataset, images: int, batch_images: int) -> tf.data.Dataset:
+    """Tell Keras the number of batches; without it, Keras warns that the data ran out."""
     number = -(-images // batch_images)
     known = batches.apply(tf.data.experimental.assert_cardinality(number))
     return known.prefetch(tf.data.AUTOTUNE)
 
 
 def _draw(captions: tf.RaggedTensor, number: int, seeds: tf.Tensor) -> tf.RaggedTensor:
-    """Keep some captions of each image, `[B, N, None]`, drawn without replacement.
+    """Draw some captions of each image without replacement.
 
     Args:
-        captions: ragged `[B, N, None]`.
-        number: of captions kept, where there are as many.
-        seeds: int64 `[B, 2]`.
+        captions: ragged int32 `[B, N, None]`.
+        number: number of captions to draw; all are kept where there are fewer.
+        seeds: random seeds for the images, int64 `[B, 2]`.
+
+    Returns:
+        Captions, ragged int32 `[B, number, None]`.
     """
 
     def drawn(image: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
@@ -164,17 +178,18 @@ def _draw(captions: tf.RaggedTensor, number: int, seeds: tf.Tensor) -> tf.Ragged
 
 
 def _pack(captions: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Each image's captions one after the other, without what stands between them.
+    """Pack the captions of each image one after the other, without padding between them.
 
     Args:
         captions: ragged int32 `[B, N, None]`.
 
     Returns:
-        Inputs int32 `[B, T]`, without each caption's last token; targets int32 `[B, T]`, without
-        its first; and how long each image's are, int32 `[B]`. Padded with 0.
+        Inputs int32 `[B, T]`, without the last token of each caption; targets int32 `[B, T]`,
+        without its first token; and the length of each sequence, int32 `[B]`. Inputs and targets
+        are padded with 0.
     """
     tokens = captions.flat_values
-    # A caption's first token is [START], and no other one is.
+    # [START] is the first token of each caption, and occurs nowhere else.
     following = tf.concat([tokens[1:], [START]], axis=0)
     lengths = captions.merge_dims(1, 2).row_lengths() - captions.row_lengths()
 

@@ -1,4 +1,4 @@
-"""From params to a decoder.
+"""Builds the decoder that the params describe.
 
 Legend: `C` feature channels, `V` vocabulary.
 """
@@ -18,13 +18,13 @@ def build_decoder(
     feature_shape: tuple[int, int, int],
     output_bias: NDArray[np.float32],
 ) -> CaptionDecoder:
-    """The decoder that `model.*` describes.
+    """Build an untrained decoder.
 
     Args:
-        params: the `model` section.
+        params: the `model` section of the params.
         precision: `float32`, or `bfloat16` for float32 weights and bfloat16 arithmetic.
         feature_shape: `(height, width, C)` of a feature map.
-        output_bias: float32 `[V]`, see `text.output_bias`.
+        output_bias: initial bias of the output layer, float32 `[V]`, see `text.output_bias`.
     """
     decoder = CaptionDecoder(
         vocabulary_size=len(output_bias),
@@ -37,5 +37,5 @@ def build_decoder(
 
 
 def dtype_policy(precision: str) -> str:
-    """Keras' name for `train.precision`."""
+    """The Keras dtype policy for `train.precision`."""
     return "mixed_bfloat16" if precision == "bfloat16" else "float32"

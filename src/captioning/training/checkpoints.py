@@ -1,7 +1,7 @@
-"""Going on with training where a killed run stopped, to the bit.
+"""Saves the state of training, so that a killed run resumes and ends with the same bytes.
 
-Keras' `BackupAndRestore` leaves out early stopping, the curves and the place in the data; here
-everything that determines the rest of the run is saved before every report's steps.
+Keras' `BackupAndRestore` leaves out early stopping, the learning curves and the position in the
+data. Here everything that determines the rest of the run is saved after every report.
 """
 
 from __future__ import annotations
@@ -21,20 +21,24 @@ _STOPPER = ("wait", "best", "best_epoch", "stopped_epoch")
 
 
 class Recorder(Protocol):
-    """A callback whose result is a list of rows, one or more a report."""
+    """A callback that records rows, one or more for each report."""
 
     rows: list[Any]
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Saves and restores weights, optimizer, seeds, early stopping and what was recorded.
+    """Saves and restores weights, optimizer, seeds, early stopping and recorded rows.
 
-    It must be the last callback: it restores the others after they have set themselves up.
+    It must be the last callback, because it restores the others after they have set themselves up.
 
     Args:
-        path: of the checkpoint, an `.npz`; None saves nothing.
-        stopper: whose state is saved as well.
-        recorders: whose rows are saved as well.
+        path: path of the checkpoint, an `.npz` file; None saves nothing.
+        stopper: early stopping, whose state is saved too.
+        recorders: callbacks whose rows are saved too.
+
+    Attributes:
+        reports: number of reports that the restored run had made.
+        finished: whether the restored run was complete; its weights are then the best ones.
     """
 
     def __init__(
@@ -47,29 +51,27 @@ class Checkpoint(keras.callbacks.Callback):
         self.path = path
         self.stopper = stopper
         self.recorders = recorders
-        self.found = self._load()
-        #: Reports that the restored run had made.
+        self._saved = self._load()
         self.reports = 0
-        #: Whether that was all of it, and the saved weights are the best ones.
         self.finished = False
-        if self.found is not None:
-            state = self.found["state"]
+        if self._saved is not None:
+            state = self._saved["state"]
             self.reports, self.finished = state["reports"], state["finished"]
             for recorder, rows in zip(recorders, state["rows"], strict=True):
                 recorder.rows[:] = rows
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Restore what was found: weights, optimizer, seeds and early stopping."""
-        if self.found is None:
+        """Restore weights, optimizer, seeds and early stopping, if there is a checkpoint."""
+        if self._saved is None:
             return
         for variables, name in self._variables():
-            for variable, value in zip(variables, self.found[name], strict=True):
+            for variable, value in zip(variables, self._saved[name], strict=True):
                 variable.assign(value)
-        state = self.found["state"]
+        state = self._saved["state"]
         for name in _STOPPER:
             setattr(self.stopper, name, state["stopper"][name])
-        self.stopper.best_weights = self.found["best"] or None
-        self.found = None
+        self.stopper.best_weights = self._saved["best"] or None
+        self._saved = None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Save the state after `epoch` reports."""
@@ -78,12 +80,12 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Count the report."""
-        self.last = epoch + 1
+        self._made = epoch + 1
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Save the end: what comes next need not train again to get there."""
+        """Save the end, so that a stage interrupted after training does not train again."""
         if not self.finished:
-            self._save(self.last, finished=True)
+            self._save(self._made, finished=True)
 
     def _save(self, reports: int, finished: bool) -> None:
         if self.path is None:
@@ -102,19 +104,23 @@ class Checkpoint(keras.callbacks.Callback):
             np.savez(temporary, **arrays)
 
     def _variables(self) -> list[tuple[list[Any], str]]:
-        """Weights and dropout seeds; moments, moving averages and the step count."""
+        """The variables to save, with a name for each group.
+
+        The model's are weights and dropout seeds; the optimizer's are moments, moving averages and
+        the step count.
+        """
         return [(self.model.variables, "model"), (self.model.optimizer.variables, "optimizer")]
 
     def _load(self) -> dict[str, Any] | None:
         if self.path is None or not self.path.is_file():
             return None
         with np.load(self.path, allow_pickle=False) as file:
-            found: dict[str, Any] = {
+            saved: dict[str, Any] = {
                 kind: [file[key] for key in sorted(file.files) if key.startswith(f"{kind}/")]
                 for kind in ("model", "optimizer", "best")
             }
-            found["state"] = json.loads(file["state"].tobytes())
-        return found
+            saved["state"] = json.loads(file["state"].tobytes())
+        return saved
 
 
 def _numbered(kind: str, values: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -1,8 +1,8 @@
-"""Cross-entropy with label smoothing and a gradient in closed form.
+"""Computes cross-entropy with label smoothing and its gradient in closed form.
 
-Differentiated step by step, the loss gathers each target's logit, and the gradient of a gather is
-a scatter into an array of all logits: the slowest operations of a training step once they have to
-be deterministic. In closed form it is a softmax and a subtraction.
+With automatic differentiation, the loss gathers the logit of each target, and the gradient of a
+gather is a scatter into an array of all logits. Where operations must be deterministic, these are
+the slowest of a training step. In closed form the gradient is a softmax and a subtraction.
 
 Legend: `N` tokens, `V` vocabulary.
 """
@@ -17,21 +17,21 @@ from keras import ops
 def smoothed_cross_entropy(
     logits: Any, targets: Any, weights: Any, smoothing: float, banned: int
 ) -> Any:
-    """Sum of weighted cross-entropies, in nats, against smoothed targets.
+    """Sum of weighted cross-entropies with smoothed targets, in nats.
 
-    A target's distribution is 1 - `smoothing` on itself plus `smoothing` spread evenly over the
-    tokens that may be produced (Szegedy et al. 2016).
+    The distribution of a target has the mass 1 - `smoothing` on the target itself; `smoothing` is
+    spread evenly over all tokens that may be produced (Szegedy et al. 2016).
 
     Args:
         logits: float32 `[N, V]`.
-        targets: int `[N]`.
-        weights: float32 `[N]`.
-        smoothing: probability mass spread.
-        banned: ids below it are never produced, and get none.
+        targets: token ids, int `[N]`.
+        weights: weight of each target, float32 `[N]`.
+        smoothing: probability mass that is spread.
+        banned: number of banned tokens; ids below it are never produced and get no mass.
 
     Returns:
-        A scalar. Its gradient towards the logits is `weights` times softmax minus distribution;
-        there is none towards the others.
+        The sum, a scalar. Its gradient with respect to the logits is `weights` times the difference
+        of softmax and distribution. The other arguments get no gradient.
     """
     vocabulary = logits.shape[-1]
     ids = ops.arange(vocabulary, dtype=targets.dtype)

@@ -1,4 +1,4 @@
-"""What is measured and written down at every report of a training run."""
+"""Measures the model at every report of a training run and writes the learning curves."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _DIGITS = 8
 
 
 class Validation(keras.callbacks.Callback):
-    """Measures cross-entropy and accuracy after every report, on the train split too.
+    """Measures cross-entropy and accuracy at every report, on validation and train images.
 
-    Both are measured alike, without dropout and with the weights that would be saved, so the
-    curves can be compared; and training doesn't pay for metrics at every step.
+    Both are measured in the same way, without dropout and with the weights that would be saved, so
+    their curves can be compared. Training steps then need no metrics.
 
     Args:
         measured: batches of the validation split and of some train images.
 
     Attributes:
-        rows: one row, what was measured before the first step.
+        rows: one row with the figures before the first step.
     """
 
     def __init__(self, measured: MeasuredBatches) -> None:
@@ -35,36 +35,36 @@ class Validation(keras.callbacks.Callback):
         self.rows: list[dict[str, float]] = []
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Measure the untrained model, unless a run that goes on knows the figures."""
-        self.judge = _Judge(self.model)
-        self.judge.compile(metrics=[TokenCrossEntropy(), TokenAccuracy()], jit_compile=False)
+        """Measure the untrained model, unless a resumed run has the figures."""
+        self.evaluator = _Evaluator(self.model)
+        self.evaluator.compile(metrics=[TokenCrossEntropy(), TokenAccuracy()], jit_compile=False)
         if not self.rows:
             self.rows.append(self._measure())
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Add `cross_entropy`, `accuracy` and their `val_` twins to the logs."""
+        """Add `cross_entropy`, `accuracy`, `val_cross_entropy` and `val_accuracy` to the logs."""
         if logs is not None:
             logs.update(self._measure())
 
     def _measure(self) -> dict[str, float]:
         figures: dict[str, float] = {}
         for prefix, dataset in self.datasets.items():
-            values = self.judge.evaluate(dataset, verbose=0, return_dict=True)
+            values = self.evaluator.evaluate(dataset, verbose=0, return_dict=True)
             figures |= {
                 prefix + name: float(values[name]) for name in ("cross_entropy", "accuracy")
             }
         return figures
 
 
-class _Judge(keras.Model):
-    """The model with metrics of its own."""
+class _Evaluator(keras.Model):
+    """The model in training with metrics of its own and without a loss."""
 
     def __init__(self, model: keras.Model) -> None:
-        super().__init__(name="judge")
-        self.judged = model
+        super().__init__(name="evaluator")
+        self.trained = model
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        return self.judged(inputs, training=False)
+        return self.trained(inputs, training=False)
 
     def compute_loss(self, *_: Any, **__: Any) -> Any:
         return 0.0
@@ -74,9 +74,12 @@ class CurveWriter(keras.callbacks.Callback):
     """Writes the learning curves after every report, so that a run can be watched.
 
     Args:
-        path: of the CSV, one line a report.
-        columns: of the logs that are written.
-        steps_per_report, steps_per_epoch: in optimiser steps.
+        path: where the CSV is written, with one line for each report.
+        columns: names of the figures in the logs that are written.
+        steps_per_report, steps_per_epoch: numbers of optimizer steps.
+
+    Attributes:
+        rows: the lines written so far.
     """
 
     def __init__(
@@ -90,11 +93,11 @@ class CurveWriter(keras.callbacks.Callback):
         self.rows: list[dict[str, float]] = []
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Write what an earlier run recorded: one that had finished makes no further report."""
+        """Write the rows of an interrupted run; one that had finished makes no further report."""
         self.write()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Add a line and rewrite the file whole."""
+        """Add a line and rewrite the whole file."""
         logs = logs or {}
         step = (epoch + 1) * self.steps_per_report
         row = {
@@ -108,7 +111,7 @@ class CurveWriter(keras.callbacks.Callback):
         self.write()
 
     def write(self) -> None:
-        """Write what there is, of a run without reports the names of the columns."""
+        """Write all rows, or only the header where there are none."""
         names = ["report", "step", "epoch", *self.columns, "learning_rate"]
         with atomic_path(self.path) as temporary:
             table = pd.DataFrame(self.rows, columns=names)

@@ -1,4 +1,4 @@
-"""What training reads: features, tokens and vocabulary, as datasets and arrays.
+"""Reads what training needs: features, tokens and vocabulary, as datasets and arrays.
 
 Legend: `B` images, `N` captions of an image, `T` tokens, `V` vocabulary, `C` feature channels.
 """
@@ -31,11 +31,11 @@ _COUNTS_FILE, _BIAS_FILE = "counts.parquet", "output_bias.npy"
 
 
 class MeasuredBatches(NamedTuple):
-    """Batches for the learning curves, each as `evaluation_batches` gives them.
+    """Batches for the learning curves, see `evaluation_batches`.
 
     Attributes:
-        validation: the whole validation split.
-        train: half as many train images, always the same ones.
+        validation: batches of the whole validation split.
+        train: batches of half as many train images, always the same ones.
     """
 
     validation: tf.data.Dataset

@@ -1,4 +1,4 @@
-"""Images with their features and their captions, from the records of two stages.
+"""Joins the feature and token records of the same images.
 
 Legend: `B` images, `N` captions of an image, `C` feature channels.
 """
@@ -16,19 +16,23 @@ from captioning.text import Vocabulary
 
 
 def joined(features: RecordFolder, tokens: RecordFolder, split: str) -> tf.data.Dataset:
-    """Image by image: `image_id`, `features` `[height, width, C]`, `tokens` ragged int32
-    `[N, None]`.
+    """The images of a split with their features and tokens.
 
-    Shard k of both holds the same images in the same order; the ids are compared as they come.
+    Shard k of both folders holds the same images in the same order; the ids are compared while
+    reading.
+
+    Returns:
+        Dictionaries with `image_id`, `features` `[height, width, C]` and `tokens`, ragged int32
+        `[N, None]`.
 
     Raises:
-        tf.errors.InvalidArgumentError: while reading, where the ids of a record differ.
+        tf.errors.InvalidArgumentError: while reading, where the ids of two records differ.
     """
     return parsed(features, tokens, paired(features, tokens, split))
 
 
 def paired(features: RecordFolder, tokens: RecordFolder, split: str) -> tf.data.Dataset:
-    """Image by image the records of its features and of its tokens, not parsed yet."""
+    """Pairs of serialized records, of the features and of the tokens of each image."""
     shards = [
         tf.data.Dataset.zip(features.serialized(split, shard), tokens.serialized(split, shard))
         for shard in range(features.shards(split))
@@ -40,14 +44,14 @@ def paired(features: RecordFolder, tokens: RecordFolder, split: str) -> tf.data.
 def parsed(
     features: RecordFolder, tokens: RecordFolder, records: tf.data.Dataset
 ) -> tf.data.Dataset:
-    """The examples of `paired` records, or of batches of them."""
+    """Parse `paired` records, or batches of them, into examples as those of `joined`."""
     return map_in_order(
         records, lambda one, other: join(features.spec.parse(one), tokens.spec.parse(other))
     )
 
 
 def join(features: dict[str, tf.Tensor], tokens: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """One example of two records of the same image, or of a batch of them.
+    """Make one example from the two parsed records of an image, or from batches of them.
 
     Raises:
         tf.errors.InvalidArgumentError: while reading, where the ids differ.
@@ -55,7 +59,7 @@ def join(features: dict[str, tf.Tensor], tokens: dict[str, tf.Tensor]) -> dict[s
     same = tf.debugging.assert_equal(
         features["image_id"],
         tokens["image_id"],
-        message="features and tokens list different images at the same place: "
+        message="features and tokens have different images at the same position: "
         "re-run `dvc repro --force features tokens`",
     )
     with tf.control_dependencies([same]):
@@ -76,8 +80,8 @@ class Examples(NamedTuple):
 
     Attributes:
         image_ids: ids of the images.
-        features: their feature maps `[B, height, width, C]`.
-        references: the captions of each image, as text.
+        features: feature maps of the images `[B, height, width, C]`.
+        references: captions of each image, as text.
     """
 
     image_ids: list[str]

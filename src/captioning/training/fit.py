@@ -1,4 +1,4 @@
-"""Fitting the decoder to captions: reports, early stopping, resuming from a checkpoint."""
+"""Trains the decoder on captions, with reports, early stopping and checkpoints."""
 
 from __future__ import annotations
 
@@ -24,8 +24,12 @@ COLUMNS = ("loss", "cross_entropy", "accuracy", "val_cross_entropy", "val_accura
 def compiled(
     decoder: CaptionDecoder, params: TrainParams, *, steps_per_epoch: int, jit_compile: bool
 ) -> keras.Model:
-    """The model to fit: the decoder, or a `SplitBatch` of it where `train.parts` is above 1."""
-    model = decoder if params.parts == 1 else SplitBatch(decoder, params.parts)
+    """The model to fit: the decoder, or a `SplitBatch` of it.
+
+    A batch is split on a CPU only: a GPU, for which XLA compiles the step, works best on all of it.
+    """
+    split = params.parts > 1 and not jit_compile
+    model = SplitBatch(decoder, params.parts) if split else decoder
     optimizer = make_optimizer(
         learning_rate=params.learning_rate,
         steps=params.epochs * steps_per_epoch,
@@ -52,12 +56,12 @@ def fit(
     jit_compile: bool = False,
     checkpoint: Path | None = None,
 ) -> FitResult:
-    """Train until the validation split stops improving; leave the best weights in the decoder.
+    """Train until the validation figures stop improving; leave the best weights in the decoder.
 
     Args:
         decoder: trained in place.
         params: the `train` section.
-        batches: batches of the train split without end, see `training_batches`.
+        batches: batches of the train split, repeated without end, see `training_batches`.
         measured: batches that every report measures.
         steps_per_epoch: number of batches in one pass over the train split.
         curves: path of the CSV with the learning curves.
@@ -68,6 +72,7 @@ def fit(
     steps = params.report_every or steps_per_epoch
     by_loss = params.monitor == "loss"
     plan = ReportPlan(
+        title="Epoch" if steps == steps_per_epoch else "Report",
         number=math.ceil(params.epochs * steps_per_epoch / steps),
         steps=steps,
         monitor="val_cross_entropy" if by_loss else "val_accuracy",

@@ -1,4 +1,4 @@
-"""The training loop that both phases share: reports, early stopping, checkpoints."""
+"""The training loop of both phases, with reports, early stopping and checkpoints."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from captioning.training.checkpoints import Checkpoint, Recorder
 from captioning.training.curves import CurveWriter
+from captioning.training.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class ReportPlan:
     """When a run is measured, and when it stops.
 
     Attributes:
+        title: what a report is called in the output, such as `Epoch`.
         number: largest number of reports.
         steps: optimizer steps before each report.
         monitor: the figure that early stopping watches.
@@ -40,6 +42,7 @@ class ReportPlan:
         patience: reports without improvement before the run stops; None means never.
     """
 
+    title: str
     number: int
     steps: int
     monitor: str
@@ -63,10 +66,10 @@ def run(
 
     Args:
         model: trained in place.
-        batches: batches without end.
+        batches: batches of the train split, repeated without end.
         plan: when the model is measured, and when training stops.
         writer: writes the learning curves.
-        measures: callbacks that run before early stopping.
+        measures: callbacks that add figures to the logs, which run before early stopping.
         recorders: other callbacks with rows to save; those that are not in `measures` run after
             early stopping.
         checkpoint: path of the training state; a run that finds one resumes from it.
@@ -79,21 +82,32 @@ def run(
         patience=plan.number if plan.patience is None else plan.patience,
         restore_best_weights=True,
     )
-    # Where the first step has to create the optimizer's variables, it is traced twice.
+    # If the first step had to create the optimizer's variables, it would be traced twice.
     model.optimizer.build(model.trainable_variables)
     known = [writer, *(recorder for recorder in recorders if recorder is not None)]
     resume = Checkpoint(checkpoint, stopper, known)
     others = [recorder for recorder in known if recorder not in measures]
+    progress = Progress(
+        plan.title,
+        reports=plan.number,
+        steps=plan.steps,
+        columns=writer.columns,
+        resumed=resume.reports,
+    )
     model.fit(
         batches.skip(resume.reports * plan.steps),
         initial_epoch=resume.reports,
         epochs=resume.reports if resume.finished else plan.number,
         steps_per_epoch=plan.steps,
         shuffle=False,
-        callbacks=[*measures, stopper, *others, resume],
+        callbacks=[*measures, stopper, progress, *others, resume],
         validation_data=validation_data,
-        verbose=2,
+        verbose=0,
     )
     best = (min if plan.mode == "min" else max)(writer.rows, key=lambda row: row[plan.monitor])
+    if stopper.stopped_epoch:
+        print(f"Stopped early: no better {plan.monitor} in {plan.patience} reports")
+    kept = f"{plan.title} {best['report']:g} had the best {plan.monitor}, {best[plan.monitor]:.4f}"
+    print(f"{kept}: its weights are kept")
     first = dict(untrained[0]) if untrained else {}
     return FitResult(best=best, reports=len(writer.rows), untrained=first)

@@ -1,4 +1,4 @@
-"""Loss and metrics over the tokens that count: neither padding nor a banned token as target.
+"""Losses and metrics over the targets that count, which are neither padding nor banned tokens.
 
 Legend: `B` images, `T` tokens, `V` vocabulary.
 """
@@ -15,10 +15,10 @@ from captioning.training.cross_entropy import smoothed_cross_entropy
 
 
 def target_mask(targets: Any) -> Any:
-    """True where a target of int `[B, T]` counts.
+    """Which targets of int `[B, T]` count, bool `[B, T]`.
 
-    Padding is no word, and banned tokens (an out-of-vocabulary word) can't be learnt: their bias
-    keeps them from ever being produced. The tutorial's `masked_loss` leaves out the same.
+    Padding is not a word. Banned tokens, such as [UNK], cannot be learned, because their bias keeps
+    them from being produced. The tutorial's `masked_loss` leaves out the same targets.
     """
     mask = ops.ones_like(targets, dtype="bool")
     for token in BANNED:
@@ -28,7 +28,8 @@ def target_mask(targets: Any) -> Any:
 
 def token_cross_entropy(targets: Any, logits: Any) -> Any:
     """Cross-entropy in nats, float32 `[B, T]`, of targets int `[B, T]`."""
-    # A banned target would give a huge loss times a zero mask; any allowed one stands in for it.
+    # The loss of a banned target would be huge. Any allowed token can take its place, because the
+    # target does not count.
     safe = ops.where(target_mask(targets), targets, max(BANNED) + 1)
     return ops.sparse_categorical_crossentropy(safe, logits, from_logits=True)
 
@@ -37,8 +38,8 @@ class MaskedCrossEntropy(keras.losses.Loss):
     """Mean cross-entropy over the targets that count, in nats.
 
     Args:
-        label_smoothing: probability mass spread evenly over the tokens that may be produced
-            (Szegedy et al. 2016); a banned one's logit, about -1e9, must have no part in it.
+        label_smoothing: probability mass that is spread evenly over the tokens that may be produced
+            (Szegedy et al. 2016). Banned tokens get none, since their logit is about -1e9.
     """
 
     def __init__(self, label_smoothing: float = 0.0, name: str = "loss") -> None:
@@ -46,22 +47,22 @@ class MaskedCrossEntropy(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Scalar loss of targets int `[B, T]` and logits `[B, T, V]`."""
-        # Keras converts the targets of a loss to floating point.
+        """The loss, a scalar, for targets int `[B, T]` and logits `[B, T, V]`."""
+        # Keras converts the targets of a loss to floating point numbers.
         targets = ops.cast(y_true, "int32")
         return _mean_cross_entropy(targets, y_pred, smoothing=self.label_smoothing)
 
 
 def weighted_cross_entropy(targets: Any, logits: Any, weights: Any) -> Any:
-    """Mean over the targets that count of cross-entropy times weight: a policy gradient's loss.
+    """Mean of cross-entropy times weight over the targets that count, for policy gradients.
 
-    Its gradient is that of REINFORCE (Williams 1992) when targets were drawn from the logits and
-    weights say how much better than expected the draw was.
+    If the targets are sampled from the logits and the weights are advantages (reward minus
+    baseline), the gradient is that of REINFORCE (Williams 1992).
 
     Args:
-        targets: int `[B, T]`.
+        targets: token ids, int `[B, T]`.
         logits: `[B, T, V]`.
-        weights: float32 `[B, T]`.
+        weights: weight of each target, float32 `[B, T]`.
     """
     return _mean_cross_entropy(targets, logits, weights)
 
@@ -69,13 +70,13 @@ def weighted_cross_entropy(targets: Any, logits: Any, weights: Any) -> Any:
 def _mean_cross_entropy(
     targets: Any, logits: Any, weights: Any = None, smoothing: float = 0.0
 ) -> Any:
-    """Scalar mean over the targets int `[B, T]` that count, times `weights` `[B, T]` if given."""
+    """Mean over the targets int `[B, T]` that count, each times its weight if there are weights."""
     mask = target_mask(targets)
     shares = ops.cast(mask, "float32")
     shares = shares / ops.maximum(ops.sum(shares), 1.0)
     shares = shares if weights is None else shares * weights
     first = max(BANNED) + 1
-    # Any allowed target may stand in for a banned one, whose share is zero.
+    # Any allowed token can take the place of a banned target, whose share is zero.
     safe = ops.where(mask, targets, first)
     flat = ops.reshape(logits, (-1, logits.shape[-1]))
     return smoothed_cross_entropy(
@@ -84,7 +85,7 @@ def _mean_cross_entropy(
 
 
 class TokenCrossEntropy(keras.metrics.Mean):
-    """Unsmoothed cross-entropy a token, in nats, over all targets that count."""
+    """Mean cross-entropy over the targets that count, in nats, without label smoothing."""
 
     def __init__(self, name: str = "cross_entropy") -> None:
         super().__init__(name=name)
@@ -95,7 +96,7 @@ class TokenCrossEntropy(keras.metrics.Mean):
 
 
 class TokenAccuracy(keras.metrics.Mean):
-    """Share of the targets that count to which the model gives the largest logit."""
+    """Share of the targets that count whose token has the largest logit."""
 
     def __init__(self, name: str = "accuracy") -> None:
         super().__init__(name=name)

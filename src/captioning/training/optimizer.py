@@ -1,4 +1,4 @@
-"""The optimizer and its learning rate, in Keras 3 alone, so that it runs on any Keras backend."""
+"""Makes the optimizer and its learning rate schedule, for any Keras backend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sample captions of fixed images while training, as the tutorial's `GenerateText` callback.
+"""Captions sample images during training, as the tutorial's `GenerateText` callback does.
 
 Legend: `B` images, `C` feature channels.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from captioning.core.files import atomic_path
-from captioning.decoding.search import Sampler
+from captioning.decoding.sampler import Sampler
 from captioning.model import CaptionDecoder
 from captioning.text import Vocabulary
 from captioning.training.examples import Examples
@@ -21,15 +21,18 @@ TEMPERATURES = (0.0, 0.5, 1.0)
 
 
 class SampleCaptions(keras.callbacks.Callback):
-    """After every report, captions the same images at temperatures 0, 0.5 and 1.
+    """Captions the same images after every report, at temperatures 0, 0.5 and 1.
 
     Args:
-        decoder: captions with the weights it has at the time of the report.
-        path: JSON Lines, one line for every report and image.
-        examples: the images with their feature maps and captions.
-        vocabulary: of the model.
-        seed: of the draws.
-        verbose: whether to print them as well.
+        decoder: decoder in training, used with its weights at the time of the report.
+        path: where the captions are written, as JSON Lines, one for each report and image.
+        examples: images with their feature maps and captions.
+        vocabulary: vocabulary of the decoder.
+        seed: random seed for sampling.
+        verbose: whether the captions are printed too.
+
+    Attributes:
+        rows: the lines written so far.
     """
 
     def __init__(
@@ -50,15 +53,15 @@ class SampleCaptions(keras.callbacks.Callback):
         self.rows: list[dict[str, Any]] = []
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Write the file, empty where nothing was recorded yet."""
+        """Write the rows of an interrupted run, or an empty file."""
         self._write()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Caption the images and rewrite the file whole."""
+        """Caption the images and rewrite the whole file."""
         if len(self.image_ids) == 0:
             return
         for sampler in self.samplers.values():
-            # The same draws at every report: what differs comes from the model.
+            # The same random numbers at every report, so that only the model makes a difference.
             sampler.reseed()
         captions = {
             temperature: [
@@ -67,19 +70,19 @@ class SampleCaptions(keras.callbacks.Callback):
             ]
             for temperature, sampler in self.samplers.items()
         }
-        # Counted on where training goes on in another way.
+        # Counted from the rows, because self-critical training continues the numbers.
         report = len(self.rows) // len(self.image_ids) + 1
         for index, image_id in enumerate(self.image_ids):
-            said = {f"{t:g}": captions[t][index] for t in TEMPERATURES}
+            by_temperature = {f"{t:g}": captions[t][index] for t in TEMPERATURES}
             row = {
                 "report": report,
                 "image_id": image_id,
                 "references": list(self.references[index]),
-                "captions": said,
+                "captions": by_temperature,
             }
             self.rows.append(row)
             if self.verbose:
-                print(f"  {image_id}: " + " | ".join(said.values()))
+                print(f"  {image_id}: " + " | ".join(by_temperature.values()))
         self._write()
 
     def _write(self) -> None:

@@ -1,10 +1,10 @@
-"""Self-critical sequence training: the decoder learns from rewards of captions that it draws.
+"""Self-critical sequence training: the decoder learns from the rewards of captions it samples.
 
-Rennie et al. 2017, "Self-critical Sequence Training for Image Captioning"; the baseline is the mean
-reward of the image's other captions (Luo 2020, "A Better Variant of Self-Critical Sequence
-Training").
+The method is that of Rennie et al. 2017, "Self-critical Sequence Training for Image Captioning".
+The baseline is the mean reward of the image's other captions (Luo 2020, "A Better Variant of
+Self-Critical Sequence Training").
 
-Legend: `B` images, `N` captions drawn of an image, `R` references of an image, `T` tokens, `C`
+Legend: `B` images, `N` captions sampled for an image, `R` references of an image, `T` tokens, `C`
 feature channels.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from captioning.decoding.search import Sampler
+from captioning.decoding.sampler import Sampler
 from captioning.model import CaptionDecoder
 from captioning.params.stages import TrainParams
 from captioning.training.curves import CurveWriter
@@ -29,16 +29,16 @@ from captioning.training.samples import SampleCaptions
 
 
 class SelfCritical(keras.Model):
-    """Trains a decoder in place; its batches are those of `batches.reference_batches`.
+    """Trains a decoder in place, with batches of `batches.reference_batches`.
 
-    `fit` logs `reward`, the mean of the captions drawn, and `val_reward`, that of greedy ones.
-    Captions are drawn without dropout; the step that learns from them has the model's own.
+    `fit` logs `reward`, the mean reward of the sampled captions, and `val_reward`, that of greedy
+    captions. Captions are sampled without dropout; the training step has the decoder's dropout.
 
     Args:
-        decoder: trained on captions before.
-        reward: of whole captions.
-        captions: drawn of each image, `N`, two at least.
-        seed: of the draws.
+        decoder: decoder that has been trained on captions.
+        reward: function that computes the rewards of captions.
+        captions: number of captions sampled for each image, `N`, at least 2.
+        seed: random seed for sampling.
     """
 
     def __init__(
@@ -51,20 +51,20 @@ class SelfCritical(keras.Model):
         self.reward = reward
         self.captions = captions
         self.mean_reward = keras.metrics.Mean("reward")
-        # Its weights are those of the decoder, which has them.
+        # All weights are the decoder's, which is built.
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """The greedy captions int32 `[B, T]` of feature maps `[B, height, width, C]`."""
+        """Greedy captions int32 `[B, T]` for feature maps `[B, height, width, C]`."""
         return self.greedy(inputs)["tokens"]
 
     def train_step(self, data: Any) -> dict[str, Any]:
-        """Draw captions, reward them, make the better ones likelier."""
+        """Sample captions and make those with higher rewards more likely."""
         features, references = data
-        drawn = self.sampler.draw(features, self.captions)["tokens"]
-        rewards = self._rewards(drawn, references)
+        sampled = self.sampler.draw(features, self.captions)["tokens"]
+        rewards = self._rewards(sampled, references)
         others = (tf.reduce_sum(rewards, 1, keepdims=True) - rewards) / (self.captions - 1)
-        inputs, targets, weights = pack_weighted(drawn, rewards - others)
+        inputs, targets, weights = pack_weighted(sampled, rewards - others)
         with tf.GradientTape() as tape:
             logits = self.decoder({"features": features, "tokens": inputs}, training=True)
             loss = weighted_cross_entropy(targets, logits, weights)
@@ -74,32 +74,32 @@ class SelfCritical(keras.Model):
         return {"reward": self.mean_reward.result()}
 
     def test_step(self, data: Any) -> dict[str, Any]:
-        """Reward the greedy captions."""
+        """Measure the reward of the greedy captions."""
         features, references = data
         self.mean_reward.update_state(self._rewards(self(features)[:, None], references))
         return {"reward": self.mean_reward.result()}
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """What Keras resets at the start of an epoch and of a validation."""
+        """Metrics that Keras resets at the start of an epoch and of a validation."""
         return [self.mean_reward]
 
     def _rewards(self, captions: Any, references: Any) -> Any:
-        """float32 `[B, N]` of captions `[B, N, T]` and references `[B, R, T]`; no gradient."""
+        """Rewards float32 `[B, N]` of captions `[B, N, T]`, without a gradient."""
         rewards = tf.numpy_function(self.reward, (captions, references), tf.float32)
         return tf.ensure_shape(rewards, captions.shape[:2])
 
 
 def pack_weighted(captions: Any, weights: Any) -> tuple[Any, Any, Any]:
-    """Drawn captions as the decoder takes them: an image's in one sequence, no padding between.
+    """Pack the captions of each image into one sequence without padding between, for the decoder.
 
     Args:
-        captions: int32 `[B, N, T]`, from `[START]`, padded with 0.
-        weights: float32 `[B, N]`.
+        captions: token ids from `[START]`, padded with 0, int32 `[B, N, T]`.
+        weights: weight of each caption, float32 `[B, N]`.
 
     Returns:
-        Inputs int32, targets int32 (the tokens one place on) and each target's weight float32, all
-        `[B, T']`, padded with 0.
+        Inputs int32, targets int32 (the tokens shifted by one position) and the weight of each
+        target float32, all `[B, T']`, padded with 0.
     """
     rows = tf.shape(captions)[0]
     targets = captions[:, :, 1:]
@@ -121,7 +121,7 @@ def refine(
     samples: SampleCaptions | None = None,
     checkpoint: Path | None = None,
 ) -> FitResult | None:
-    """Train on rewards; leave the weights in the decoder whose greedy captions earn the most.
+    """Train on rewards; leave the weights whose greedy captions have the highest reward.
 
     Args:
         decoder: trained in place.
@@ -152,7 +152,14 @@ def refine(
     return run(
         model,
         batches=data.references("train", params.seed),
-        plan=ReportPlan(settings.epochs, steps, "val_reward", "max", params.patience),
+        plan=ReportPlan(
+            title="Self-critical epoch",
+            number=settings.epochs,
+            steps=steps,
+            monitor="val_reward",
+            mode="max",
+            patience=params.patience,
+        ),
         writer=writer,
         recorders=[samples],
         checkpoint=checkpoint,

@@ -1,8 +1,8 @@
-"""Training on the parts of a batch side by side.
+"""Trains on several parts of a batch in parallel.
 
-On a CPU, the operations of a train step are too small to share well among cores: each has a
-beginning and an end where one core waits for the other, and what one has in its cache the other
-needs. Parts of the batch need nothing of each other until their gradients are summed.
+On a CPU, the operations of a training step are too small to be shared well among cores: at the
+beginning and the end of each, one core waits for the other, and data must move between their
+caches. Parts of a batch need no exchange until their gradients are summed.
 
 Legend: `B` images, `T` tokens, `V` vocabulary, `C` feature channels.
 """
@@ -19,25 +19,25 @@ from captioning.training.losses import target_mask
 
 
 class SplitBatch(keras.Model):
-    """Trains a decoder in place, each batch in several parts of about as many images.
+    """Trains a decoder in place, with each batch split into parts of about equal size.
 
-    Loss and gradient are those of the whole batch, but for the rounding of sums and for what
-    dropout drops.
+    Loss and gradient are those of the whole batch, except for rounding and for the random numbers
+    of dropout.
 
     Args:
-        decoder: its weights are this model's.
-        parts: of a batch, at most as many as it has images.
+        decoder: decoder to train, which owns all weights.
+        parts: number of parts, at most the number of images in a batch.
     """
 
     def __init__(self, decoder: CaptionDecoder, parts: int) -> None:
         super().__init__(name="split_batch")
         self.decoder = decoder
         self.parts = parts
-        # Its weights are those of the decoder, which has them.
+        # All weights are the decoder's, which is built.
         self.built = True
 
     def call(self, inputs: dict[str, Any], training: bool | None = None) -> Any:
-        """Logits of every part, each float32 `[b, T, V]`; outside of training `[B, T, V]` in one.
+        """Logits of each part as a list of float32 `[b, T, V]`; without training `[B, T, V]`.
 
         Args:
             inputs: `features` `[B, height, width, C]` and `tokens` int32 `[B, T]`.
@@ -59,12 +59,12 @@ class SplitBatch(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """The compiled loss, a mean over the targets that count, of the whole batch.
+        """The compiled loss of the whole batch, a mean over the targets that count.
 
         Args:
             y: targets int `[B, T]`.
-            y_pred: what `call` returned.
-            x, sample_weight, training: without a part in it.
+            y_pred: logits as `call` returns them.
+            x, sample_weight, training: not used.
         """
         if not isinstance(y_pred, list):
             return self.loss(y, y_pred)
@@ -75,7 +75,7 @@ class SplitBatch(keras.Model):
         return sum(loss * count / total for loss, count in zip(losses, counts, strict=True))
 
     def _split(self, batch: Any) -> list[Any]:
-        """Parts of `[B, …]`, whose sizes differ by one at most."""
+        """Split `[B, …]` into parts whose sizes differ by at most one."""
         size = ops.shape(batch)[0]
         ends = [size * part // self.parts for part in range(self.parts + 1)]
         return [batch[ends[part] : ends[part + 1]] for part in range(self.parts)]

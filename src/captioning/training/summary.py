@@ -1,4 +1,4 @@
-"""The figures that training leaves behind.
+"""The figures of a training run for metrics/train.json.
 
 Legend: `V` vocabulary.
 """
@@ -23,7 +23,7 @@ def training_summary(
     fitted: FitResult,
     refined: FitResult | None,
 ) -> dict[str, Any]:
-    """What metrics/train.json holds.
+    """Make the content of metrics/train.json.
 
     Args:
         decoder: the trained decoder.
@@ -32,8 +32,8 @@ def training_summary(
         refined: outcome of self-critical training; None where there was none.
 
     Returns:
-        `parameters`, `reports`, `best`; `untrained`: the loss before the first step beside the
-        entropies, in nats, that it should lie near; `self_critical` where there was such training.
+        `parameters`, `reports`, `best`; `untrained`, the loss before the first step and the
+        entropies that it should be near, in nats; and `self_critical`, if there was such training.
     """
     summary: dict[str, Any] = {
         "parameters": decoder.count_params(),
