@@ -1,4 +1,4 @@
-"""Captions as records, and the stage `tokens`."""
+"""Writing captions as token ids, and the stage `tokens`."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def raw(tmp_path) -> Path:
     return folder
 
 
-def stored(folder: Path, split: str, shard: int) -> list[tuple[str, list[list[int]]]]:
-    """Image ids and tokens of one shard, in its order."""
+def stored_tokens(folder: Path, split: str, shard: int) -> list[tuple[str, list[list[int]]]]:
+    """Image ids and token ids of one shard, in order."""
     return [
         (record["image_id"].numpy().decode(), record["tokens"].to_list())
         for record in RecordFolder.open(folder).dataset(split, shard=shard)
@@ -50,11 +50,11 @@ def stored(folder: Path, split: str, shard: int) -> list[tuple[str, list[list[in
 def test_records_hold_every_caption_between_start_and_end(raw, tmp_path):
     write_tokens(raw, tmp_path / "tokens", VOCABULARY, max_length=50)
     a, dog, runs, slowly = range(4, 8)
-    assert stored(tmp_path / "tokens", "train", 0) == [
+    assert stored_tokens(tmp_path / "tokens", "train", 0) == [
         ("train0", [[START, a, dog, runs, END], [START, a, dog, END], [START, END]]),
         ("train3", [[START, a, END]]),
     ]
-    assert stored(tmp_path / "tokens", "train", 2) == [
+    assert stored_tokens(tmp_path / "tokens", "train", 2) == [
         (
             "train2",
             [[START, a, UNK, END], [START, a, dog, runs, slowly, slowly, slowly, END]],
@@ -67,20 +67,20 @@ def test_shards_line_up_with_the_raw_table(raw, tmp_path):
     for split in SPLITS:
         for shard in range(3):
             rows = list(read_raw_shard(raw_shards(raw, split)[shard], ["image_id", "captions"]))
-            records = stored(tmp_path / "tokens", split, shard)
+            records = stored_tokens(tmp_path / "tokens", split, shard)
             assert [image_id for image_id, _ in records] == [row["image_id"] for row in rows]
             assert [len(tokens) for _, tokens in records] == [len(row["captions"]) for row in rows]
     assert RecordFolder.open(tmp_path / "tokens").count("train") == 5
     assert RecordFolder.open(tmp_path / "tokens").count("test") == 0
 
 
-def test_long_captions_are_cut_and_counted(raw, tmp_path):
+def test_long_captions_are_truncated_and_counted(raw, tmp_path):
     summary = write_tokens(raw, tmp_path / "tokens", VOCABULARY, max_length=5)
-    tokens = dict(stored(tmp_path / "tokens", "train", 2))["train2"]
+    tokens = dict(stored_tokens(tmp_path / "tokens", "train", 2))["train2"]
     assert tokens[1] == [START, 4, 5, 6, END]
     assert summary["train"] == {
         "captions": 9,
-        # Before cutting: 5, 4, 2, 6, 4, 8, 3, 3, 4.
+        # Lengths before truncation: 5, 4, 2, 6, 4, 8, 3, 3, 4.
         "length": {
             "mean": pytest.approx(39 / 9, abs=1e-6),
             "p50": 4.0,
@@ -94,26 +94,26 @@ def test_long_captions_are_cut_and_counted(raw, tmp_path):
     assert summary["test"]["captions"] == summary["test"]["length"]["max"] == 0
 
 
-def test_a_caption_of_just_the_longest_length_is_whole():
+def test_a_caption_of_exactly_the_maximum_length_is_not_truncated():
     assert length_summary([5, 5, 6], max_length=5)["truncated"] == 1
     assert length_summary([5, 5], max_length=5)["truncated_share"] == 0
 
 
-def test_subwords_are_cut_and_counted_by_pieces(tmp_path):
+def test_captions_in_subwords_are_truncated_and_counted_in_pieces(tmp_path):
     captions = {**CAPTIONS, "train": [["빨간 별이 있다", "별"], ["파란 별"]]}
     write_raw_table(tmp_path / "raw", captions, shards=1)
-    known = SubwordVocabulary.fit([c for image in captions["train"] for c in image], 20)
-    summary = write_tokens(tmp_path / "raw", tmp_path / "tokens", known, max_length=4)
-    whole = [known.encode(caption) for caption in captions["train"][0]]
+    vocabulary = SubwordVocabulary.fit([c for image in captions["train"] for c in image], 20)
+    summary = write_tokens(tmp_path / "raw", tmp_path / "tokens", vocabulary, max_length=4)
+    whole = [vocabulary.encode(caption) for caption in captions["train"][0]]
     assert len(whole[0]) > 4 >= len(whole[1])
-    records = dict(stored(tmp_path / "tokens", "train", 0))
+    records = dict(stored_tokens(tmp_path / "tokens", "train", 0))
     assert records["train0"] == [[*whole[0][:3], END], whole[1]]
     assert summary["train"]["length"]["max"] == len(whole[0])
-    assert summary["train"]["truncated"] == 1 + (len(known.encode("파란 별")) > 4)
-    assert RecordFolder.open(tmp_path / "tokens").extra["vocabulary_sha256"] == known.sha256
+    assert summary["train"]["truncated"] == 1 + (len(vocabulary.encode("파란 별")) > 4)
+    assert RecordFolder.open(tmp_path / "tokens").extra["vocabulary_sha256"] == vocabulary.sha256
 
 
-def test_the_index_names_the_vocabulary(raw, tmp_path):
+def test_the_index_records_the_checksum_of_the_vocabulary_and_the_maximum_length(raw, tmp_path):
     write_tokens(raw, tmp_path / "tokens", VOCABULARY, max_length=5)
     extra = RecordFolder.open(tmp_path / "tokens").extra
     assert extra == {"vocabulary_sha256": VOCABULARY.sha256, "max_length": 5}
@@ -127,7 +127,7 @@ def test_an_image_without_captions_is_refused(tmp_path):
         write_tokens(tmp_path / "raw", tmp_path / "tokens", VOCABULARY, max_length=5)
 
 
-def test_writing_twice_gives_the_same_bytes(raw, tmp_path):
+def test_writing_the_same_captions_again_gives_the_same_bytes(raw, tmp_path):
     written = []
     for name in ("one", "two"):
         write_tokens(raw, tmp_path / name, VOCABULARY, max_length=5)
@@ -142,14 +142,14 @@ def run_stage() -> None:
     runpy.run_path(str(ROOT / "stages" / "tokens.py"))["tokens"](params)
 
 
-def test_the_stage(raw, tmp_path, monkeypatch):
+def test_the_stage_replaces_old_outputs_and_writes_its_figures(raw, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     VOCABULARY.save("data/vocabulary")
     Path("data/tokens").mkdir()
     Path("data/tokens/stale").touch()
     run_stage()
     assert not Path("data/tokens/stale").exists()
-    assert len(stored(Path("data/tokens"), "train", 0)) == 2
+    assert len(stored_tokens(Path("data/tokens"), "train", 0)) == 2
     metrics = read_json("metrics/tokens.json")
     assert {split: metrics[split]["captions"] for split in SPLITS} == {
         "train": 9,
@@ -159,7 +159,7 @@ def test_the_stage(raw, tmp_path, monkeypatch):
     assert metrics["train"]["truncated"] == 2
 
 
-def test_the_stage_needs_a_vocabulary(raw, tmp_path, monkeypatch):
+def test_the_stage_without_a_vocabulary_says_what_to_run(raw, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=r"vocabulary\.txt is missing: run `dvc repro vocabulary`"):
         run_stage()

@@ -1,4 +1,4 @@
-"""The stage `vocabulary`, on small raw tables."""
+"""The stage `vocabulary` on small raw tables."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CAPTIONS = {
 }
 
 
-def run(folder: Path, max_size: int, **changes: object) -> None:
+def run_stage(folder: Path, max_size: int, **changes: object) -> None:
     params: Params = load_params(ROOT / "params.yaml")
     values = params.vocabulary.model_dump() | {"max_size": max_size, **changes}
     params = params.model_copy(update={"vocabulary": VocabularyParams(**values)})
@@ -41,8 +41,8 @@ def repository(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def test_what_the_stage_writes(repository):
-    run(repository, max_size=100, min_count=2)
+def test_the_stage_writes_vocabulary_counts_and_output_bias(repository):
+    run_stage(repository, max_size=100, min_count=2)
     folder = repository / "data" / "vocabulary"
     assert {path.name for path in folder.iterdir()} == {
         "vocabulary.txt",
@@ -61,8 +61,8 @@ def test_what_the_stage_writes(repository):
     np.testing.assert_array_equal(bias, output_bias(np.array(counts["count"])))
 
 
-def test_the_figures(repository):
-    run(repository, max_size=100, min_count=2)
+def test_the_figures_agree_with_those_computed_by_hand(repository):
+    run_stage(repository, max_size=100, min_count=2)
     p = np.array([5, 4, 2, 2]) / 13
     assert read_json("metrics/vocabulary.json") == {
         "size": 7,
@@ -77,39 +77,39 @@ def test_the_figures(repository):
     }
 
 
-def test_words_of_the_other_splits_are_not_known(repository):
-    run(repository, max_size=100, min_count=1)
+def test_words_of_the_other_splits_are_not_in_the_vocabulary(repository):
+    run_stage(repository, max_size=100, min_count=1)
     vocabulary = WordVocabulary.load("data/vocabulary")
     assert "runs" in vocabulary.tokens
     assert "zebra" not in vocabulary.tokens
     assert read_json("metrics/vocabulary.json")["coverage"] == 1
 
 
-def test_outputs_are_rewritten_whole(repository):
+def test_old_outputs_are_replaced(repository):
     folder = repository / "data" / "vocabulary"
     folder.mkdir()
     (folder / "stale").write_bytes(b"")
-    run(repository, max_size=100, min_count=1)
-    run(repository, max_size=5, min_count=1)
+    run_stage(repository, max_size=100, min_count=1)
+    run_stage(repository, max_size=5, min_count=1)
     assert not (folder / "stale").exists()
     assert len(WordVocabulary.load(folder)) == 5
 
 
-def test_a_split_without_captions_has_nothing_unknown(tmp_path, monkeypatch):
+def test_a_split_without_captions_has_no_unknown_words(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_raw_table(tmp_path / "data" / "raw", {**CAPTIONS, "test": []})
-    run(tmp_path, max_size=100, min_count=1)
+    run_stage(tmp_path, max_size=100, min_count=1)
     assert read_json("metrics/vocabulary.json")["out_of_vocabulary_rate"]["test"] == 0
 
 
-def test_too_high_a_min_count_is_refused_before_anything_is_written(repository):
+def test_a_min_count_that_leaves_no_word_is_refused_before_anything_is_written(repository):
     with pytest.raises(InputError, match=r"seen vocabulary.min_count \(9\) times"):
-        run(repository, max_size=100, min_count=9)
+        run_stage(repository, max_size=100, min_count=9)
     assert not (repository / "data" / "vocabulary").exists()
 
 
 @pytest.mark.parametrize(("kind", "number"), [("word", 4), ("subword", 5)])
-def test_the_same_bytes_whatever_the_hash_seed_and_locale(tmp_path, kind, number):
+def test_hash_seed_and_locale_do_not_change_the_bytes(tmp_path, kind, number):
     written = []
     for seed, locale in (("1", "C"), ("2", "C.UTF-8")):
         folder = tmp_path / seed
@@ -138,10 +138,10 @@ KOREAN = {
 }
 
 
-def test_subwords(tmp_path, monkeypatch):
+def test_the_stage_with_subwords_writes_the_model_and_figures_of_pieces(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_raw_table(tmp_path / "data" / "raw", KOREAN)
-    run(tmp_path, max_size=32, kind="subword", normalization="nfkc")
+    run_stage(tmp_path, max_size=32, kind="subword", normalization="nfkc")
     folder = tmp_path / "data" / "vocabulary"
     assert {path.name for path in folder.iterdir()} == {
         "vocabulary.txt",
@@ -158,7 +158,7 @@ def test_subwords(tmp_path, monkeypatch):
     assert len(np.load(folder / "output_bias.npy")) == 32
     figures = read_json("metrics/vocabulary.json")
     assert figures["size"] == 32 and figures["coverage"] == 1
-    # Of the pieces of the validation caption one is unknown: the first syllable.
+    # One piece of the validation caption is unknown: the first syllable.
     pieces = vocabulary.encode("노란 별이 있다")[1:-1]
     assert pieces.count(1) == 1
     rates = figures["out_of_vocabulary_rate"]
@@ -166,7 +166,7 @@ def test_subwords(tmp_path, monkeypatch):
     assert rates["train"] == rates["test"] == 0
 
 
-def test_too_small_a_size_for_the_characters_is_refused_before_anything_is_written(repository):
+def test_a_max_size_too_small_for_all_characters_is_refused_before_anything_is_written(repository):
     with pytest.raises(InputError, match=r"vocabulary.max_size is 9, but a piece for every"):
-        run(repository, max_size=9, kind="subword")
+        run_stage(repository, max_size=9, kind="subword")
     assert not (repository / "data" / "vocabulary").exists()

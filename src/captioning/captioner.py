@@ -1,4 +1,4 @@
-"""A trained captioner: pictures in, captions out.
+"""A trained captioner, which writes captions for images.
 
 Legend: `B` images, `T` tokens, `C` feature channels, `V` vocabulary.
 """
@@ -26,11 +26,11 @@ from captioning.text import PAD, Vocabulary
 
 @dataclass
 class Captioner:
-    """Decoder, vocabulary and backbone, ready to caption pictures.
+    """A trained decoder with its vocabulary and backbone.
 
     Args:
         decoder: trained Keras model.
-        vocabulary: vocabulary whose ids the decoder uses.
+        vocabulary: vocabulary that defines the decoder's token ids.
         source: how the training features were made: `extractor`, `image_size`, `weights_sha256`.
     """
 
@@ -39,7 +39,7 @@ class Captioner:
     source: dict[str, Any]
 
     def save(self, folder: Path | str) -> None:
-        """Write everything that `load` needs; see `model.bundle.save_bundle`."""
+        """Write all files that `load` needs; see `model.bundle.save_bundle`."""
         save_bundle(folder, Bundle(self.decoder, self.vocabulary, self.source))
 
     @classmethod
@@ -47,21 +47,21 @@ class Captioner:
         """Read a folder such as `data/model`.
 
         Raises:
-            InputError: a file is missing, or the vocabulary does not belong to the decoder.
+            InputError: a file is missing, or the decoder was trained with another vocabulary.
         """
         return cls(*load_bundle(folder))
 
     @cached_property
     def extractor(self) -> Extractor:
-        """The backbone that the training features came from, loaded when it is first used.
+        """The backbone that computed the training features, loaded on first use.
 
         Raises:
-            InputError: its weights are not the ones that the decoder was trained on.
+            InputError: the installed weights differ from those used in training.
         """
         extractor = make_extractor(self.source["extractor"], self.source["image_size"])
         if extractor.weights_sha256 != self.source["weights_sha256"]:
             raise InputError(
-                f"the weights of {extractor.name} differ from those that the model was trained on "
+                f"the installed weights of {extractor.name} differ from those used in training "
                 f"({extractor.weights_sha256} instead of {self.source['weights_sha256']}): "
                 "install the locked dependencies, or train again"
             )
@@ -73,22 +73,22 @@ class Captioner:
         Feature maps (floating point) are returned unchanged.
 
         Raises:
-            InputError: the array is neither.
+            InputError: the array contains neither images nor feature maps of the right shape.
         """
         if images.dtype == np.uint8:
-            # Imported here: whoever passes feature maps needs no backbone.
+            # Imported here, because callers that pass feature maps need no backbone.
             from captioning.extractors.run import extract
 
             return extract(self.extractor, images)
         if images.shape[1:] != self.decoder.feature_shape:
             raise InputError(
                 f"feature maps have shape {images.shape[1:]}, but the decoder expects "
-                f"{self.decoder.feature_shape}; raw images must be uint8"
+                f"{self.decoder.feature_shape}: pass such maps, or raw images as uint8"
             )
         return images
 
     def token_ids(self, captions: Sequence[str] | NDArray[np.int32]) -> NDArray[np.int32]:
-        """Token ids int32 `[B, T]` of captions as text, padded with 0; ids pass unchanged."""
+        """Token ids int32 `[B, T]` of captions, padded with 0; token ids are returned unchanged."""
         if isinstance(captions, np.ndarray):
             return captions.astype(np.int32)
         rows = [self.vocabulary.encode(text, self.decoder.max_length) for text in captions]
@@ -100,11 +100,11 @@ class Captioner:
     def logits(
         self, images: NDArray[Any], captions: Sequence[str] | NDArray[np.int32]
     ) -> NDArray[np.float32]:
-        """Logits float32 `[B, T, V]` of the token that follows each given one.
+        """Logits float32 `[B, T, V]` of the token that follows each given token.
 
         Args:
             images: raw images uint8 or feature maps, see `features`.
-            captions: one caption for each image, as text or as token ids int32 `[B, T]`.
+            captions: one caption per image, as text or as token ids int32 `[B, T]`.
         """
         inputs = {"features": self.features(images), "tokens": self.token_ids(captions)}
         return np.asarray(keras.ops.convert_to_numpy(self.decoder(inputs, training=False)))
@@ -112,15 +112,15 @@ class Captioner:
     def caption(
         self, images: NDArray[Any], decoder: Sampler | BeamSearch, batch_images: int = 64
     ) -> tuple[list[str], NDArray[np.float32], NDArray[np.int32]]:
-        """Caption raw images uint8 or feature maps.
+        """Write a caption for each image.
 
         Args:
-            images: see `features`.
-            decoder: see `decoding.search.make_decoder`.
-            batch_images: number of images in one batch.
+            images: raw images uint8 or feature maps, see `features`.
+            decoder: search method, see `decoding.search.make_decoder`.
+            batch_images: number of images in a batch.
 
         Returns:
-            Captions, their log-probabilities float32 `[B]`, their token ids int32 `[B, T]`.
+            Captions, their log-probabilities float32 `[B]`, and their token ids int32 `[B, T]`.
         """
         out = decode_all(decoder, self.features(images), batch_images)
         captions = [self.vocabulary.decode(row) for row in out["tokens"].tolist()]
@@ -129,14 +129,14 @@ class Captioner:
     def attention(
         self, images: NDArray[Any], tokens: NDArray[np.int32], batch_images: int = 64
     ) -> NDArray[np.float32]:
-        """Where the decoder looks while it produces each token.
+        """Compute where in the image the decoder attends for each token.
 
         Args:
-            images: see `features`.
-            tokens: int32 `[B, T]`, from `[START]`.
-            batch_images: number of images in one batch.
+            images: raw images uint8 or feature maps, see `features`.
+            tokens: captions int32 `[B, T]`, which begin with `[START]`.
+            batch_images: number of images in a batch.
 
         Returns:
-            float32 `[B, T-1, height, width]`, see `decoding.batches.attention_maps`.
+            Maps float32 `[B, T-1, height, width]`, see `decoding.batches.attention_maps`.
         """
         return attention_maps(self.decoder, self.features(images), tokens, batch_images)

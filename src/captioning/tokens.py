@@ -1,4 +1,7 @@
-"""Captions as token ids, in shards that line up with the raw table's."""
+"""Stage `tokens`: write the captions as token ids.
+
+Shard k of the records holds the same images in the same order as shard k of the raw table.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from captioning.data.record_spec import Field, RecordSpec
 from captioning.data.record_writer import write_index, write_shards
 from captioning.text import Vocabulary
 
-# Captions of an image, and ids of each: [START], words, [END], unpadded.
+#: Records with the token ids of each caption of an image: [START], words, [END], no padding.
 TOKEN_SPEC = RecordSpec(
     (Field("image_id", "string", ()), Field("tokens", "int32", (None, None))),
 )
@@ -24,16 +27,16 @@ TOKEN_SPEC = RecordSpec(
 def write_tokens(
     raw: Path | str, folder: Path | str, vocabulary: Vocabulary, max_length: int
 ) -> dict[str, Any]:
-    """Write every split's captions as records, image by image in the raw table's order.
+    """Write one record per image, with the token ids of its captions, for all splits.
 
     Args:
         raw: folder of the raw table.
-        folder: where the shards and their index go.
-        vocabulary: that the captions are written in.
-        max_length: ids of a caption at most, `[START]` and `[END]` included.
+        folder: where the shards and their index are written.
+        vocabulary: vocabulary that encodes the captions.
+        max_length: maximum number of ids in a caption, including `[START]` and `[END]`.
 
     Returns:
-        For every split the figures of `length_summary`.
+        For each split, the figures of `length_summary`.
 
     Raises:
         InputError: an image has no caption.
@@ -52,15 +55,16 @@ def write_tokens(
 
 
 def length_summary(lengths: list[int], max_length: int) -> dict[str, Any]:
-    """Figures on the captions of one split.
+    """Figures about the captions of one split.
 
     Args:
-        lengths: ids of each caption before cutting, `[START]` and `[END]` included.
-        max_length: where longer ones are cut.
+        lengths: number of ids in each caption before truncation, including `[START]` and `[END]`.
+        max_length: length to which longer captions are truncated.
 
     Returns:
-        `captions`; `length`: mean, p50, p95 and max before cutting, zeros where there is no
-        caption; `truncated` and `truncated_share`: how many captions are longer than `max_length`.
+        `captions`, their number; `length`, with mean, p50, p95 and max before truncation, zeros if
+        there are no captions; `truncated` and `truncated_share`, number and share of captions
+        longer than `max_length`.
     """
     values = np.array(lengths or [0])
     truncated = int((values > max_length).sum())
@@ -83,7 +87,7 @@ def _records(
     max_length: int,
     lengths: list[int],
 ) -> Iterator[Mapping[str, object]]:
-    """Records of one shard; notes every caption's uncut length in `lengths`."""
+    """Records of one shard; appends the length of each caption before truncation to `lengths`."""
     for row in read_raw_shard(path, columns=["image_id", "captions"]):
         if not row["captions"]:
             raise InputError(f"{path}: image {row['image_id']!r} has no caption")

@@ -1,6 +1,6 @@
-"""Fitting the vocabulary to the train split, and measuring it on every split.
+"""Stage `vocabulary`: fit the vocabulary to the train captions, and measure it on every split.
 
-Legend: `V` tokens in the vocabulary, special ones included.
+Legend: `V` tokens in the vocabulary, including the special tokens.
 """
 
 from __future__ import annotations
@@ -31,20 +31,22 @@ from captioning.text import (
 
 
 def write_vocabulary(raw: Path | str, folder: Path, params: VocabularyParams) -> dict[str, Any]:
-    """Fit a vocabulary, then write it with its counts and the output layer's initial bias.
+    """Fit a vocabulary, and write it with its counts and the initial bias of the output layer.
 
     Args:
         raw: folder of the raw table.
-        folder: emptied for the vocabulary's own files, `counts.parquet` (`token`, `count` int64
-            `[V]`) and `output_bias.npy` (float32 `[V]`).
-        params: the `vocabulary` section.
+        folder: output folder; its old content is deleted. The files of the vocabulary are written
+            there, `counts.parquet` (columns `token` and `count`, int64 `[V]`) and
+            `output_bias.npy` (float32 `[V]`).
+        params: section `vocabulary` of params.yaml.
 
     Returns:
-        `size`; `coverage`: share of the train split's tokens that are known;
-        `out_of_vocabulary_rate` for every split; `uniform_entropy` and `marginal_entropy` in nats.
+        `size`, the number of tokens; `coverage`, the share of tokens in the train captions that
+        are in the vocabulary; `out_of_vocabulary_rate` of each split; `uniform_entropy` and
+        `marginal_entropy` in nats.
 
     Raises:
-        InputError: no train caption has a word, or `max_size` has no room.
+        InputError: the train captions contain no word, or `max_size` is too small.
     """
     vocabulary = fit_vocabulary(
         params.kind,
@@ -73,12 +75,12 @@ def write_vocabulary(raw: Path | str, folder: Path, params: VocabularyParams) ->
 
 
 def _captions(raw: Path | str, split: str) -> Iterator[str]:
-    """Every caption of one split, read a row group at a time."""
+    """All captions of one split, read one row group at a time."""
     for row in read_raw(raw, split, columns=["captions"]):
         yield from row["captions"]
 
 
 def _unknown_share(counts: NDArray[np.int64]) -> float:
-    """Share of the tokens that are unknown, `[START]` and `[END]` aside; 0 where there is none."""
+    """Share of unknown tokens, not counting `[START]` and `[END]`; 0 if there are no tokens."""
     tokens = int(counts.sum() - counts[START] - counts[END])
     return int(counts[UNK]) / tokens if tokens else 0.0

@@ -1,4 +1,4 @@
-"""Which project files a Python file imports, directly or not; used by the pipeline's tests."""
+"""Find the project files that a Python file imports, directly or indirectly."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src"
 PACKAGE = SOURCE / "captioning"
-#: Code that can refuse a params file but cannot change what the file says, nor any result.
+#: The params schema. It can refuse a params file, but it cannot change a value or a result.
 REFUSES_ONLY = "src/captioning/params/"
-#: Defines the version and nothing else, and no stage reads the version (test_setup proves both).
+#: Defines only the version, which no stage reads (tests/pipeline/test_setup.py proves both).
 VERSION_ONLY = "src/captioning/__init__.py"
 
 
 def project_files(script: Path) -> set[str]:
-    """Every project file that `script` runs, itself included, relative to the repository."""
+    """All project files that `script` executes, including itself, relative to the repository."""
     found: set[Path] = set()
     pending = [script]
     while pending:
@@ -28,12 +28,12 @@ def project_files(script: Path) -> set[str]:
 
 
 def result_files(script: Path) -> set[str]:
-    """The files of `project_files` that can change a result."""
+    """Those of the `project_files` of a script that can change a result."""
     return {name for name in project_files(script) if changes_results(ROOT / name)}
 
 
 def changes_results(path: Path) -> bool:
-    """Whether a file has code, and code that can do more than refuse a params file."""
+    """Whether a file can change a result: it has code and is not on the lists above."""
     if path.relative_to(ROOT).as_posix().startswith((REFUSES_ONLY, VERSION_ONLY)):
         return False
     body = ast.parse(path.read_text(encoding="utf-8")).body
@@ -44,25 +44,25 @@ def changes_results(path: Path) -> bool:
 
 
 def expanded(deps: Iterable[str]) -> list[str]:
-    """Code deps of dvc.yaml as files: of a folder, every file with code in it or below."""
+    """Code deps of dvc.yaml as files; a folder stands for all files below that change results."""
     files: list[str] = []
     for dep in deps:
         path = ROOT / dep
-        files += _with_code(path) if path.is_dir() else [dep]
+        files += _files_below(path) if path.is_dir() else [dep]
     return files
 
 
-def _with_code(folder: Path) -> list[str]:
-    """Files in a folder or below that can change a result."""
+def _files_below(folder: Path) -> list[str]:
+    """All files below a folder that can change a result."""
     paths = sorted(folder.rglob("*.py"))
     return [path.relative_to(ROOT).as_posix() for path in paths if changes_results(path)]
 
 
 def as_rooms(files: set[str]) -> list[str]:
-    """The shortest list of deps that `expanded` turns into `files`: whole folders where it can."""
+    """The shortest list of deps that `expanded` turns into `files`, with whole folders if possible."""
 
     def cover(folder: Path) -> list[str]:
-        inside = set(_with_code(folder))
+        inside = set(_files_below(folder))
         if inside and inside <= files:
             return [folder.relative_to(ROOT).as_posix()]
         found: list[str] = []
@@ -78,7 +78,7 @@ def as_rooms(files: set[str]) -> list[str]:
 
 
 def imported(path: Path) -> set[Path]:
-    """The project files that a file imports itself."""
+    """The project files that a file imports directly."""
     files: set[Path] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -94,7 +94,7 @@ def imported(path: Path) -> set[Path]:
 
 
 def _files_of(name: str, beside: Path) -> set[Path]:
-    """The files that importing a dotted name runs: packages on the way, and the module."""
+    """The files that importing a dotted name executes: its parent packages and the module."""
     files: set[Path] = set()
     sibling = beside / f"{name.split('.')[0]}.py"
     if beside.name == "stages" and sibling.is_file():

@@ -1,7 +1,7 @@
-"""Use saved decoders on the backend that KERAS_BACKEND names: `python other_backend.py FOLDER`.
+"""Run saved decoders on the backend in KERAS_BACKEND: `python other_backend.py FOLDER`.
 
-Reads `inputs.npz` and every `*.keras`; writes to `results.npz` what each gives, and prints which
-of some modules were imported on the way.
+Reads `inputs.npz` and every `*.keras` in the folder, and writes the results of each decoder to
+`results.npz`. Prints which of the modules jax, tensorflow and torch were imported.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from captioning.training.split_batch import SplitBatch
 RATE = {"learning_rate": 1e-3, "weight_decay": 0.01, "clip_norm": 1.0}
 
 
-def use(decoder: CaptionDecoder, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Logits, captions, and what a few steps of training come to."""
+def run_decoder(decoder: CaptionDecoder, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Logits, captions, and the losses and weights after a few training steps."""
     features, tokens = inputs["features"], inputs["tokens"]
     batch = {"features": features, "tokens": tokens[:, :-1]}
     results = {"logits": keras.ops.convert_to_numpy(decoder(batch, training=False))}
-    decoders = {
+    searches = {
         "greedy": Sampler(decoder, 0.0),
         "sample": Sampler(decoder, 1.0, seed=7),
         "beam": BeamSearch(decoder, 3, 1.0),
     }
-    for name, way in decoders.items():
-        for key, value in way.predict(features, verbose=0).items():
+    for name, search in searches.items():
+        for key, value in search.predict(features, verbose=0).items():
             results[f"{name}_{key}"] = value
     jit = keras.backend.backend() == "jax"
     decoder.compile(
@@ -43,19 +43,19 @@ def use(decoder: CaptionDecoder, inputs: dict[str, np.ndarray]) -> dict[str, np.
     )
     history = decoder.fit(batch, tokens[:, 1:], batch_size=6, epochs=2, shuffle=False, verbose=0)
     results |= {f"history_{name}": np.array(v) for name, v in history.history.items()}
-    parted = SplitBatch(decoder, 2)
+    split_batch = SplitBatch(decoder, 2)
     optimizer = make_optimizer(**RATE, steps=8)
-    parted.compile(optimizer=optimizer, loss=MaskedCrossEntropy(0.1), jit_compile=jit)
-    results["loss_in_parts"] = np.array(parted.train_on_batch(batch, tokens[:, 1:]))
+    split_batch.compile(optimizer=optimizer, loss=MaskedCrossEntropy(0.1), jit_compile=jit)
+    results["split_batch_loss"] = np.array(split_batch.train_on_batch(batch, tokens[:, 1:]))
     return results | {f"weight_{w.path}": keras.ops.convert_to_numpy(w) for w in decoder.weights}
 
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    given = dict(np.load(folder / "inputs.npz"))
-    found = {}
+    inputs_of_all = dict(np.load(folder / "inputs.npz"))
+    results = {}
     for path in sorted(folder.glob("*.keras")):
-        values = use(keras.saving.load_model(path, compile=False), given)
-        found |= {f"{path.stem}/{name}": value for name, value in values.items()}
-    np.savez(folder / "results.npz", **found)
+        values = run_decoder(keras.saving.load_model(path, compile=False), inputs_of_all)
+        results |= {f"{path.stem}/{name}": value for name, value in values.items()}
+    np.savez(folder / "results.npz", **results)
     print(*(name for name in ("jax", "tensorflow", "torch") if name in sys.modules))

@@ -1,4 +1,4 @@
-"""Small raw tables: of captions alone for what never looks at the images, and of scenes."""
+"""Small raw tables for tests: of given captions without real images, and of drawn scenes."""
 
 from __future__ import annotations
 
@@ -29,13 +29,16 @@ SCHEMA = pa.schema(
 def write_raw_table(
     folder: Path, captions: Mapping[str, Sequence[Sequence[str]]], shards: int = 2
 ) -> None:
-    """Write images `{split}0`, `{split}1`, … round robin; `captions[split][i]` are image i's."""
+    """Write images `{split}0`, `{split}1`, … with the given captions, but without real image data.
+
+    `captions[split][i]` are the captions of image i. Images go to the shards in turn.
+    """
     folder.mkdir(parents=True)
     for split in SPLITS:
         rows = [
             {
                 "image_id": f"{split}{i}",
-                "image": b"not looked at",
+                "image": b"no image",
                 "width": 1,
                 "height": 1,
                 "captions": list(given),
@@ -48,7 +51,7 @@ def write_raw_table(
 
 
 def write_scenes(folder: Path, shards: int, side: int, **images: int) -> Path:
-    """Write scenes of `side` pixels; `train_images=2, …` of each split. Return the folder."""
+    """Write scenes of `side` x `side` pixels; `images`: counts such as `train_images=2`."""
     params = load_params(ROOT / "params.yaml").datasets.scenes
     dataset = Scenes(params.model_copy(update={**images, "image_size": side}))
     write_raw(dataset, folder, shards, Rejections())

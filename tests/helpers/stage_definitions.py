@@ -14,12 +14,12 @@ STAGES = load("dvc.yaml")["stages"]
 
 
 def code_deps(stage: str) -> list[str]:
-    """The project's own files and folders among the deps of a stage."""
+    """The files and folders of code among the deps of a stage."""
     return [dep for dep in STAGES[stage]["deps"] if not dep.startswith(("data/", "${"))]
 
 
 def documented_keys() -> dict[str, list[str]]:
-    """Every key in the tables of docs/settings.md, with the stages that it re-runs."""
+    """All keys in the tables of docs/settings.md, with the stages that they re-run."""
     table: dict[str, list[str]] = {}
     for line in (ROOT / "docs/settings.md").read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
@@ -32,7 +32,7 @@ def documented_keys() -> dict[str, list[str]]:
 
 
 def affected_by(key: str) -> list[str]:
-    """The stages that read `key`, by dvc.yaml, and those that stand on their outputs."""
+    """The stages that read `key` according to dvc.yaml, and the stages that depend on them."""
     dataset = key.split(".")[1] if "." in key else ""
     return with_dependents(
         [
@@ -45,12 +45,12 @@ def affected_by(key: str) -> list[str]:
 
 
 def is_in(key: str, declared: list[str]) -> bool:
-    """Whether a setting is one of these keys, or in one of these sections."""
+    """Whether a key is one of the declared params, or in one of the declared sections."""
     return any(key == name or key.startswith(f"{name}.") for name in declared)
 
 
 def with_dependents(stages: list[str]) -> list[str]:
-    """These stages and those that read, directly or not, what they write; as in dvc.yaml."""
+    """These stages and all that depend on their outputs, directly or not, in dvc.yaml's order."""
     found: list[str] = []
     for name, stage in STAGES.items():
         outs = {out for other in found for out in STAGES[other]["outs"]}

@@ -1,4 +1,4 @@
-"""Inputs of a small decoder."""
+"""Random inputs for a small decoder."""
 
 from __future__ import annotations
 

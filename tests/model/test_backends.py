@@ -1,4 +1,4 @@
-"""The decoder, its loss, its optimiser and all ways of decoding, on JAX as on TensorFlow."""
+"""The decoder, its loss, its optimizer and all search methods agree on JAX and TensorFlow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from captioning.text import BANNED, END, PAD, START
 
 pytestmark = pytest.mark.slow
 
-# Long enough, and so many, that decoding goes through all of its loops.
+# Captions and batch are large enough that decoding goes through all of its loops.
 VOCABULARY, LENGTH, IMAGES = 30, 20, 12
 RECIPES = {
     "default": {},
@@ -32,12 +32,12 @@ RECIPES = {
 
 
 def save_decoder(path: Path, **changes) -> None:
-    """A decoder without dropout, whose random numbers differ between backends."""
+    """Save a decoder without dropout, because random numbers differ between backends."""
     keras.utils.set_random_seed(3)
     small = {"units": 16, "heads": 2, "feed_forward_units": 32, "max_length": LENGTH}
     off = {"dropout": 0.0, "residual_dropout": 0.0}
     decoder = CaptionDecoder(VOCABULARY, (3, 3, 8), **{**small, **off, **changes})
-    # Larger weights than at the start, so that captions differ and end.
+    # With larger weights than the initial ones, captions differ and end.
     for weight in decoder.trainable_weights:
         if "bias" not in weight.path:
             weight.assign(weight * 3)
@@ -49,7 +49,7 @@ def save_decoder(path: Path, **changes) -> None:
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory) -> dict[str, dict[str, np.ndarray]]:
-    """What `other_backend.py` finds on either backend, from the same files."""
+    """The results of `other_backend.py` on both backends, from the same files."""
     folder = tmp_path_factory.mktemp("tensorflow")
     for name, changes in RECIPES.items():
         save_decoder(folder / f"{name}.keras", **changes)
@@ -60,7 +60,7 @@ def results(tmp_path_factory) -> dict[str, dict[str, np.ndarray]]:
     np.savez(folder / "inputs.npz", features=features, tokens=tokens)
     other = folder.parent / "jax"
     shutil.copytree(folder, other)
-    script, found = str(ROOT / "tests" / "other_backend.py"), {}
+    script, found = str(ROOT / "tests/helpers/other_backend.py"), {}
     for backend, place in (("tensorflow", folder), ("jax", other)):
         printed = run(ROOT, sys.executable, script, str(place), errors=False, KERAS_BACKEND=backend)
         found[backend] = dict(np.load(place / "results.npz"))
@@ -70,7 +70,7 @@ def results(tmp_path_factory) -> dict[str, dict[str, np.ndarray]]:
 
 @pytest.fixture(params=RECIPES)
 def pair(request, results):
-    """The same figure of one recipe on both backends, by its name."""
+    """A function that returns a result of one recipe on both backends, given its name."""
 
     def get(name: str) -> tuple[np.ndarray, np.ndarray]:
         key = f"{request.param}/{name}"
@@ -82,23 +82,23 @@ def pair(request, results):
     return get
 
 
-def test_nothing_imports_tensorflow_under_jax(results):
+def test_tensorflow_is_not_imported_under_jax(results):
     assert results["jax"]["imported"].tolist() == ["jax"]
 
 
-def test_a_saved_decoder_gives_the_same_logits(pair):
+def test_a_saved_decoder_computes_the_same_logits(pair):
     np.testing.assert_allclose(*pair("logits"), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("way", ["greedy", "beam"])
-def test_captions_and_their_log_probabilities_are_the_same(pair, way):
-    ours, theirs = pair(f"{way}_tokens")
-    assert len({tuple(row) for row in theirs.tolist()}) > 1
-    np.testing.assert_array_equal(ours, theirs)
-    np.testing.assert_allclose(*pair(f"{way}_log_probability"), rtol=1e-4)
+@pytest.mark.parametrize("decoder", ["greedy", "beam"])
+def test_captions_and_their_log_probabilities_are_the_same(pair, decoder):
+    jax, tensorflow = pair(f"{decoder}_tokens")
+    assert len({tuple(row) for row in tensorflow.tolist()}) > 1
+    np.testing.assert_array_equal(jax, tensorflow)
+    np.testing.assert_allclose(*pair(f"{decoder}_log_probability"), rtol=1e-4)
 
 
-def test_sampled_captions_are_whole(pair):
+def test_sampled_captions_begin_with_start_and_are_padded_after_end(pair):
     for tokens in pair("sample_tokens"):
         assert (tokens[:, 0] == START).all()
         assert not np.isin(tokens[:, 1:], [1, START]).any()
@@ -106,10 +106,10 @@ def test_sampled_captions_are_whole(pair):
         assert (tokens[ended > 0] == PAD).all() and (tokens[ended == 0] != PAD).all()
 
 
-def test_training_takes_the_same_course(pair):
+def test_training_computes_the_same_losses_and_weights(pair):
     for name in ("loss", "cross_entropy", "accuracy"):
         np.testing.assert_allclose(*pair(f"history_{name}"), rtol=1e-4, err_msg=name)
-    np.testing.assert_allclose(*pair("loss_in_parts"), rtol=1e-3)
+    np.testing.assert_allclose(*pair("split_batch_loss"), rtol=1e-3)
     weights = [name for name in pair.names if name.startswith("weight_")]
     assert len(weights) > 20
     for name in weights:

@@ -1,4 +1,4 @@
-"""The decoder: causal, truthful about attention, the same with and without cache, saved whole."""
+"""The decoder: causality, packing, cached steps, attention weights, and saving."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tiny_inputs import VOCABULARY, make_inputs
 
 from captioning.model import CaptionDecoder
 from captioning.model.archive import save_model
-from captioning.model.attention import apply_rows
+from captioning.model.attention import apply_dense
 from captioning.model.decoder import caption_structure
 from captioning.text import BANNED, START
 from captioning.training.losses import MaskedCrossEntropy
@@ -46,7 +46,7 @@ def model(request) -> CaptionDecoder:
     return make_model(**RECIPES[request.param])
 
 
-def test_a_later_token_changes_no_earlier_logit(model):
+def test_a_token_does_not_influence_earlier_logits(model):
     inputs = make_inputs()
     before = logits(model, inputs)
     inputs["tokens"][:, 4] = 9
@@ -55,7 +55,7 @@ def test_a_later_token_changes_no_earlier_logit(model):
     assert not np.allclose(before[:, 4:], after[:, 4:])
 
 
-def test_padding_changes_no_logit(model):
+def test_padding_does_not_influence_the_logits(model):
     inputs = make_inputs()
     padded = {**inputs, "tokens": np.pad(inputs["tokens"], ((0, 0), (0, 4)))}
     np.testing.assert_allclose(
@@ -63,7 +63,7 @@ def test_padding_changes_no_logit(model):
     )
 
 
-def test_packed_captions_give_the_logits_of_each_alone(model):
+def test_packed_captions_have_the_same_logits_as_separate_ones(model):
     first = make_inputs(length=5)
     second = {**first, "tokens": make_inputs(length=7)["tokens"]}
     second["tokens"] = second["tokens"][:, ::-1].copy()
@@ -75,7 +75,7 @@ def test_packed_captions_give_the_logits_of_each_alone(model):
     np.testing.assert_allclose(together[:, 5:], logits(model, second), rtol=1e-4, atol=1e-5)
 
 
-def test_caption_structure_restarts_at_every_start():
+def test_mask_and_positions_restart_at_every_start_token():
     tokens = np.array([[START, 7, START, 8, 9, 0]], "int32")
     mask, positions = caption_structure(tokens)
     assert np.asarray(positions).tolist() == [[0, 1, 0, 1, 2, 3]]
@@ -89,7 +89,7 @@ def test_caption_structure_restarts_at_every_start():
     ]
 
 
-def test_cached_steps_give_the_logits_of_one_pass(model):
+def test_cached_steps_compute_the_same_logits_as_one_pass(model):
     inputs = make_inputs(images=4)
     whole = logits(model, inputs)
     image = model.encode_image(inputs["features"])
@@ -101,7 +101,7 @@ def test_cached_steps_give_the_logits_of_one_pass(model):
         )
 
 
-def test_cached_steps_of_several_beams_share_the_image(model):
+def test_cached_steps_of_several_beams_per_image_compute_the_same_logits_as_one_pass(model):
     inputs = make_inputs(images=2)
     other = make_inputs(images=2)
     other["tokens"][:, 1:] = 5
@@ -122,20 +122,20 @@ def test_attention_weights_sum_to_one_and_do_not_change_the_logits(model):
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(scored), logits(model, inputs))
 
 
-def test_logits_depend_on_the_image_and_on_where_things_lie():
+def test_logits_depend_on_the_positions_of_the_image_cells():
     model, inputs = make_model(), make_inputs()
-    turned = {**inputs, "features": inputs["features"][:, ::-1]}
-    assert not np.allclose(logits(model, inputs), logits(model, turned))
+    flipped = {**inputs, "features": inputs["features"][:, ::-1]}
+    assert not np.allclose(logits(model, inputs), logits(model, flipped))
 
 
-def test_dropout_is_on_in_training_alone():
+def test_dropout_is_applied_only_in_training():
     model, inputs = make_model(dropout=0.5), make_inputs()
     np.testing.assert_array_equal(logits(model, inputs), logits(model, inputs))
     trained = keras.ops.convert_to_numpy(model(inputs, training=True))
     assert not np.allclose(trained, logits(model, inputs))
 
 
-def test_saved_model_gives_the_same_logits_in_a_fresh_process(model, tmp_path):
+def test_a_saved_model_computes_the_same_logits_in_another_process(model, tmp_path):
     bias = np.linspace(-5, 0, VOCABULARY).astype("float32")
     bias[list(BANNED)] = -1e9
     model.set_output_bias(bias)
@@ -153,7 +153,7 @@ def test_saved_model_gives_the_same_logits_in_a_fresh_process(model, tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "logits.npy"), logits(model, inputs))
 
 
-def test_the_saved_archive_has_the_same_bytes_every_time(tmp_path):
+def test_saving_a_model_again_gives_the_same_bytes(tmp_path):
     model = make_model()
     for name in ("a.keras", "b.keras"):
         save_model(model, tmp_path / name)
@@ -161,7 +161,7 @@ def test_the_saved_archive_has_the_same_bytes_every_time(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.keras", "b.keras"]
 
 
-def test_the_saved_archive_holds_no_optimizer(tmp_path):
+def test_a_saved_model_does_not_include_the_optimizer(tmp_path):
     model = make_model(dropout=0.5)
     save_model(model, tmp_path / "untrained.keras")
     model.compile(optimizer=keras.optimizers.AdamW(0.0), loss=MaskedCrossEntropy())
@@ -177,7 +177,7 @@ def test_the_saved_archive_holds_no_optimizer(tmp_path):
     np.testing.assert_array_equal(logits(model, inputs), logits(loaded, inputs))
 
 
-def test_bfloat16_keeps_float32_weights_and_logits():
+def test_in_bfloat16_weights_and_logits_are_float32():
     model = make_model(dtype="mixed_bfloat16")
     assert {weight.dtype for weight in model.trainable_weights} == {"float32"}
     result = model(make_inputs())
@@ -186,11 +186,11 @@ def test_bfloat16_keeps_float32_weights_and_logits():
     np.testing.assert_allclose(keras.ops.convert_to_numpy(result), close, atol=0.1)
 
 
-def test_a_dense_layer_on_rows_is_the_layer():
+def test_apply_dense_computes_the_same_as_the_dense_layer():
     dense = keras.layers.Dense(5, "gelu")
     x = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
     np.testing.assert_allclose(
-        keras.ops.convert_to_numpy(apply_rows(dense, x)),
+        keras.ops.convert_to_numpy(apply_dense(dense, x)),
         keras.ops.convert_to_numpy(dense(x)),
         rtol=1e-5,
         atol=1e-6,

@@ -1,4 +1,4 @@
-"""The decoder, in Keras 3 alone: it runs on any Keras backend."""
+"""The caption decoder. It uses Keras 3 only and runs on any Keras backend."""
 
 from captioning.model.decoder import CaptionDecoder
 

@@ -1,4 +1,4 @@
-"""Keras' model archive with the same bytes every time."""
+"""Save a model as a Keras archive with reproducible bytes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 def save_model(model: keras.Model, path: Path | str) -> None:
     """Write `model` as a `.keras` archive that `keras.saving.load_model` reads.
 
-    Keras notes the date of saving inside the archive and for each of its members; here both are
-    constant. Optimizer and loss are left out: what is saved serves for captioning, and moments and
-    averages would be three times as large as the weights.
+    Keras stores the date of saving in the archive and with each of its members; here both dates
+    are constant. Optimizer and loss are left out: they are not needed for captioning, and the
+    optimizer's moments and averages are three times as large as the weights.
     """
-    # Keras saves whatever optimizer the model has; one never compiled has no such attribute.
+    # Keras would save the optimizer. A model that was never compiled has no such attribute.
     optimizer, model.optimizer = getattr(model, "optimizer", None), None
     with atomic_path(path) as temporary:
         dated = temporary.with_name(f".dated{temporary.suffix}")
@@ -34,7 +34,7 @@ def save_model(model: keras.Model, path: Path | str) -> None:
 
 
 def _rewrite(source: Path, target: Path) -> None:
-    """Copy the archive without dates and without how the model was compiled."""
+    """Copy the archive without the dates and the arguments of `compile`."""
     with zipfile.ZipFile(source) as dated, zipfile.ZipFile(target, "w") as undated:
         for name in sorted(dated.namelist()):
             data = dated.read(name)

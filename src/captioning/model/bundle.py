@@ -1,6 +1,6 @@
-"""What `data/model` holds: the decoder, its vocabulary, and which features it was trained on.
+"""Save and load the files in `data/model`: decoder, vocabulary, and the origin of the features.
 
-Saving and loading need no backbone: training and evaluation read features, not pictures.
+This needs no backbone, because training and evaluation read features instead of images.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ DECODER_FILE, VOCABULARY_FILE, SOURCE_FILE = "decoder.keras", "vocabulary.txt", 
 
 
 class Bundle(NamedTuple):
-    """A trained decoder with everything that is needed to use it.
+    """A trained decoder with its vocabulary and the origin of its features.
 
     Attributes:
         decoder: trained Keras model.
-        vocabulary: vocabulary whose ids the decoder uses.
+        vocabulary: vocabulary that defines the decoder's token ids.
         source: how the training features were made: `extractor`, `image_size`, `weights_sha256`.
     """
 
@@ -34,7 +34,7 @@ class Bundle(NamedTuple):
 
 
 def save_bundle(folder: Path | str, bundle: Bundle) -> None:
-    """Write a bundle into `folder`; the same bundle always gives the same bytes."""
+    """Write a bundle to `folder`. The same bundle always gives the same bytes."""
     folder = Path(folder)
     save_model(bundle.decoder, folder / DECODER_FILE)
     bundle.vocabulary.save(folder)
@@ -43,7 +43,7 @@ def save_bundle(folder: Path | str, bundle: Bundle) -> None:
 
 
 def load_bundle(folder: Path | str) -> Bundle:
-    """Read what `save_bundle` wrote.
+    """Read a folder that `save_bundle` wrote.
 
     Raises:
         InputError: a file is missing, or the vocabulary does not belong to the decoder.
@@ -56,8 +56,8 @@ def load_bundle(folder: Path | str) -> Bundle:
     vocabulary = load_vocabulary(folder)
     if vocabulary.sha256 != source.pop("vocabulary_sha256"):
         raise InputError(
-            f"{folder}: {' and '.join(vocabulary.files)} do not belong to {DECODER_FILE}, so token "
-            "ids would be decoded to wrong words: run `dvc repro train` or `dvc checkout`"
+            f"{folder}: {DECODER_FILE} was trained with another vocabulary than that in "
+            f"{' and '.join(vocabulary.files)}: run `dvc repro train` or `dvc checkout`"
         )
     decoder = keras.saving.load_model(folder / DECODER_FILE, compile=False)
     return Bundle(decoder, vocabulary, source)

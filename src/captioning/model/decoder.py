@@ -1,7 +1,7 @@
-"""The caption decoder: image features and tokens in, logits out.
+"""The caption decoder: computes logits from image features and tokens.
 
-Legend: `B` images, `N` beams of an image, `T` tokens, `S` cells of the image grid, `C` feature
-channels, `D` units, `H` heads, `K` width of one head, `L` layers, `V` vocabulary.
+Legend: `B` images, `N` captions or beams per image, `T` tokens, `S` cells of the image grid, `C`
+feature channels, `D` units, `H` heads, `K` width of one head, `L` layers, `V` vocabulary.
 """
 
 from __future__ import annotations
@@ -17,20 +17,22 @@ from captioning.model.image_encoder import ImageEncoder
 from captioning.model.output import TokenLogits
 from captioning.text import START
 
+#: Keys and values of every layer.
 Cache = tuple[tuple[Any, Any], ...]
 
 
 def caption_structure(tokens: Any) -> tuple[Any, Any]:
-    """Which token sees which, and where each stands in its caption.
+    """Compute the self-attention mask and the positions of packed captions.
 
-    Captions are told apart by their `[START]`. Padding, on the right, counts to the last caption:
-    attention being causal, no token sees it.
+    A token attends to itself and to earlier tokens of the same caption. Each `[START]` begins a new
+    caption. Padding on the right becomes part of the last caption, but since attention is causal,
+    no other token attends to it.
 
     Args:
-        tokens: int `[B, T]`, captions packed one after the other.
+        tokens: packed captions, one after the other, int `[B, T]`.
 
     Returns:
-        Mask bool `[B, 1, T, T]` and positions int32 `[B, T]`, from 0 in every caption.
+        The mask, bool `[B, 1, T, T]`, and the positions, int32 `[B, T]`, from 0 in every caption.
     """
     caption = ops.cumsum(ops.cast(ops.equal(tokens, START), "int32"), axis=1)
     places = ops.arange(ops.shape(tokens)[1])
@@ -44,16 +46,16 @@ def caption_structure(tokens: Any) -> tuple[Any, Any]:
 class CaptionDecoder(keras.Model):
     """Transformer decoder over frozen image features (the tutorial's `Captioner`).
 
-    An image's captions come together, packed into one sequence: the image side of cross-attention
-    is computed once for all of them, and little is spent on padding.
+    All captions of an image are packed into one sequence. So the image side of cross-attention is
+    computed only once for them, and there is little padding.
 
     Args:
         vocabulary_size: number of token ids `V`.
         feature_shape: `(height, width, C)` of a feature map.
         layers, units, heads, key_size, feed_forward_units, activation, dropout, residual_dropout,
             norm: see `DecoderLayer`.
-        max_length: tokens of a caption at most, `[START]` and `[END]` included.
-        tie_embeddings: whether the token embedding is the output kernel too.
+        max_length: maximum number of tokens in a caption, including `[START]` and `[END]`.
+        tie_embeddings: whether the token embedding is also the kernel of the output layer.
         image_projection, image_positions: see `ImageEncoder`.
     """
 
@@ -130,7 +132,7 @@ class CaptionDecoder(keras.Model):
         self.build()
 
     def build(self, input_shape: Any = None) -> None:
-        """Create every weight; shapes follow from the constructor's arguments."""
+        """Create all weights; the constructor's arguments determine their shapes."""
         tokens = (None, None, self.units)
         self.image_encoder.build((None, *self.feature_shape))
         channels = self.units if self.image_encoder.project else self.feature_shape[-1]
@@ -143,23 +145,23 @@ class CaptionDecoder(keras.Model):
         self.built = True
 
     def set_output_bias(self, bias: Any) -> None:
-        """Set the output layer's bias, float32 `[V]` (log p of each token; banned ones -1e9)."""
+        """Set the bias of the output layer, float32 `[V]`; see `text.bias.output_bias`."""
         self.token_logits.bias.assign(bias)
 
     def call(
         self, inputs: dict[str, Any], training: bool | None = None, return_scores: bool = False
     ) -> Any:
-        """Logits for every next token, in one pass (teacher forcing).
+        """Compute the logits of all next tokens in one pass (teacher forcing).
 
         Args:
-            inputs: `features` float `[B, height, width, C]`; `tokens` int32 `[B, T]`: one or more
-                captions of the image one after the other, each from its `[START]`, padded with 0
-                on the right. A token sees those before it in its own caption alone.
+            inputs: `features` float `[B, height, width, C]` and `tokens` int32 `[B, T]`: one or
+                more packed captions of the image, each beginning with `[START]`, padded with 0 on
+                the right; see `caption_structure`.
             training: whether dropout is on.
-            return_scores: whether to return the cross-attention weights as well.
+            return_scores: whether to return the cross-attention weights too.
 
         Returns:
-            Logits float32 `[B, T, V]`; with `return_scores` also weights float32
+            Logits float32 `[B, T, V]`; with `return_scores`, also cross-attention weights float32
             `[B, L, H, T, S]`.
         """
         mask, positions = caption_structure(inputs["tokens"])
@@ -175,12 +177,12 @@ class CaptionDecoder(keras.Model):
         return (logits, ops.stack(scores, axis=1)) if return_scores else logits
 
     def encode_image(self, features: Any, training: bool | None = None) -> Cache:
-        """Cross-attention keys and values of every layer, each `[B, H, S, K]`."""
+        """Compute the keys and values of every layer's cross-attention, each `[B, H, S, K]`."""
         cells = self.image_encoder(features, training=training)
         return tuple(layer.cross_attention.project_memory(cells) for layer in self.decoder_layers)
 
     def empty_cache(self, rows: Any, length: int) -> Cache:
-        """Zeroed self-attention keys and values of every layer: `[rows, H, length, K]`."""
+        """Keys and values of every layer's self-attention, zeros `[rows, H, length, K]`."""
         attention = self.decoder_layers[0].self_attention
         shape = (rows, attention.heads, length, attention.key_size)
         dtype = self.compute_dtype
@@ -189,17 +191,17 @@ class CaptionDecoder(keras.Model):
         )
 
     def step(self, tokens: Any, position: Any, image: Cache, cache: Cache) -> tuple[Any, Cache]:
-        """Logits after one more token.
+        """Compute the logits of the next token, given one more token of each caption.
 
         Args:
-            tokens: int32 `[B, N]`, the tokens at `position`.
-            position: int scalar, from 0.
-            image: from `encode_image`, for the `B` images.
-            cache: keys and values of the tokens before, `[B*N, H, length, K]`, longer than
-                `position`.
+            tokens: tokens at `position`, int32 `[B, N]`.
+            position: int scalar, counted from 0.
+            image: keys and values of the images, from `encode_image`.
+            cache: keys and values of earlier tokens, `[B*N, H, length, K]`, where `length` is
+                greater than `position`.
 
         Returns:
-            Logits float32 `[B, N, V]` and the cache with this token added.
+            Logits float32 `[B, N, V]`, and the cache with the keys and values of `tokens` added.
         """
         beams = ops.shape(tokens)[1]
         x = self.embedding(ops.reshape(tokens, (-1, 1)), ops.reshape(position, (1,)))
@@ -211,11 +213,11 @@ class CaptionDecoder(keras.Model):
         return logits, tuple(updated)
 
     def _logits(self, x: Any) -> Any:
-        """`[B, T, D]` to logits `[B, T, V]`."""
+        """Compute logits `[B, T, V]` from the output `[B, T, D]` of the last layer."""
         if self.final_norm is not None:
             x = self.final_norm(x)
         return self.token_logits(x, kernel=self.embedding.tokens if self.tie_embeddings else None)
 
     def get_config(self) -> dict[str, Any]:
-        """Constructor arguments, for saving."""
+        """The arguments of the constructor, for saving."""
         return {**super().get_config(), **self.arguments}

@@ -1,7 +1,7 @@
 """One transformer decoder layer: causal self-attention, cross-attention, feed-forward.
 
-Legend: `B` images, `N` beams of an image, `T` tokens, `S` cells of the image grid, `D` units,
-`H` heads, `K` width of one head.
+Legend: `B` images, `N` captions or beams per image, `T` tokens, `S` cells of the image grid, `D`
+units, `H` heads, `K` width of one head.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from typing import Any
 import keras
 from keras import ops
 
-from captioning.model.attention import MultiHeadAttention, apply_rows
+from captioning.model.attention import MultiHeadAttention, apply_dense
 
 
 @keras.saving.register_keras_serializable(package="captioning")
 class DecoderLayer(keras.layers.Layer):
     """Causal self-attention, cross-attention to the image and a feed-forward block.
 
-    Each block is residual, normalised before it (`norm="pre"`, Xiong et al. 2020) or after the sum
-    (`norm="post"`, the tutorial's `DecoderLayer`).
+    Each block has a residual connection. Layer normalization comes before the block (`norm="pre"`,
+    Xiong et al. 2020) or after the sum (`norm="post"`, as in the tutorial's `DecoderLayer`).
 
     Args:
         units: width `D`.
-        heads, key_size: shape of both attentions, see `MultiHeadAttention`.
+        heads, key_size: shape of both attention blocks, see `MultiHeadAttention`.
         feed_forward_units: hidden width of the feed-forward block.
-        activation: its activation.
-        dropout: share dropped from the attention weights and from the feed-forward's output.
-        residual_dropout: share dropped from the output of both attentions.
+        activation: activation function of the feed-forward block.
+        dropout: dropout rate of the attention weights and of the feed-forward block's output.
+        residual_dropout: dropout rate of the output of both attention blocks.
         norm: `pre` or `post`.
     """
 
@@ -88,16 +88,16 @@ class DecoderLayer(keras.layers.Layer):
     def call(
         self, x: Any, image: tuple[Any, Any], attention_mask: Any, training: bool | None = None
     ) -> tuple[Any, Any]:
-        """One pass over whole captions.
+        """Process whole captions in one pass.
 
         Args:
-            x: `[B, T, D]`.
+            x: embedded tokens, or the output of the layer below, `[B, T, D]`.
             image: keys and values `[B, H, S, K]` from `cross_attention.project_memory`.
-            attention_mask: bool `[B, 1, T, T]`, which token may attend to which.
+            attention_mask: self-attention mask, bool `[B, 1, T, T]`.
             training: whether dropout is on.
 
         Returns:
-            `[B, T, D]` and the cross-attention weights `[B, H, T, S]`.
+            The output `[B, T, D]`, and the cross-attention weights `[B, H, T, S]`.
         """
 
         def attend_self(y: Any) -> Any:
@@ -112,17 +112,17 @@ class DecoderLayer(keras.layers.Layer):
     def step(
         self, x: Any, cache: tuple[Any, Any], position: Any, image: tuple[Any, Any], beams: Any
     ) -> tuple[Any, tuple[Any, Any]]:
-        """One token after those in `cache`.
+        """Process one more token of each caption, given a cache of the earlier tokens.
 
         Args:
-            x: `[B*N, 1, D]`.
-            cache: keys and values `[B*N, H, length, K]`, filled before `position`.
-            position: int scalar, where the token stands.
-            image: keys and values `[B, H, S, K]`.
-            beams: `N`.
+            x: embedded tokens, or the output of the layer below, `[B*N, 1, D]`.
+            cache: keys and values of self-attention `[B*N, H, length, K]`, filled up to `position`.
+            position: position of the tokens, int scalar.
+            image: keys and values of cross-attention `[B, H, S, K]`.
+            beams: number `N` of captions per image.
 
         Returns:
-            `[B*N, 1, D]` and the cache with this token's keys and values.
+            The output `[B*N, 1, D]`, and the cache with the keys and values of this token.
         """
         updated: list[Any] = []
 
@@ -136,7 +136,7 @@ class DecoderLayer(keras.layers.Layer):
             return self.self_attention.attend(y, keys, values, known, False)[0]
 
         def attend_image(y: Any) -> Any:
-            # An image's beams attend to it as one sequence: its keys are never repeated.
+            # The beams of an image form one sequence here, so its keys need not be repeated.
             joined = ops.reshape(y, (-1, beams, self.units))
             joined, weights = self.cross_attention.attend(joined, *image, None, False)
             return ops.reshape(joined, (-1, 1, self.units)), weights
@@ -151,7 +151,7 @@ class DecoderLayer(keras.layers.Layer):
         attend_image: Callable[[Any], tuple[Any, Any]],
         training: bool | None,
     ) -> tuple[Any, Any]:
-        """The three residual blocks around any way of attending to earlier tokens."""
+        """Apply the three residual blocks, with the given functions for the two attentions."""
         weights: list[Any] = []
 
         def self_block(y: Any) -> Any:
@@ -163,7 +163,7 @@ class DecoderLayer(keras.layers.Layer):
             return self.residual_dropout(output, training=training)
 
         def feed_forward_block(y: Any) -> Any:
-            hidden = apply_rows(self.contract, apply_rows(self.expand, y))
+            hidden = apply_dense(self.contract, apply_dense(self.expand, y))
             return self.feed_forward_dropout(hidden, training=training)
 
         for norm, block in zip(
@@ -173,5 +173,5 @@ class DecoderLayer(keras.layers.Layer):
         return x, weights[0]
 
     def get_config(self) -> dict[str, Any]:
-        """Constructor arguments, for saving."""
+        """The arguments of the constructor, for saving."""
         return {**super().get_config(), **self.arguments}

@@ -1,4 +1,4 @@
-"""Token plus learned position embedding.
+"""Embedding of tokens and their positions.
 
 Legend: `B` captions, `T` tokens, `D` units, `V` vocabulary.
 """
@@ -13,14 +13,15 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="captioning")
 class TokenAndPositionEmbedding(keras.layers.Layer):
-    """Sum of a token's and its position's embedding (the tutorial's `SeqEmbedding`).
+    """Sum of a token embedding and a learned position embedding (the tutorial's `SeqEmbedding`).
 
     Args:
         vocabulary_size: number of token ids `V`; id 0 is padding.
         max_length: number of positions.
         units: width `D`.
-        scale: whether token embeddings are multiplied by sqrt(D), which a table that is small
-            because it also serves as output kernel needs (Vaswani et al. 2017, 3.4).
+        scale: whether token embeddings are multiplied by sqrt(D). This is needed if the table is
+            also the kernel of the output layer and therefore has small values (Vaswani et al.
+            2017, section 3.4).
     """
 
     def __init__(
@@ -33,8 +34,8 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
         self.scale = scale
 
     def build(self, input_shape: Any = None) -> None:
-        """Create the tables `[V, D]` and `[max_length, D]`."""
-        # Small values keep the untrained logits near the output bias when the table is tied.
+        """Create the embedding tables `[V, D]` and `[max_length, D]`."""
+        # With tied embeddings, small values keep the logits close to the output bias at first.
         initializer = keras.initializers.RandomNormal(stddev=0.02)
         self.tokens = self.add_weight(
             shape=(self.vocabulary_size, self.units), initializer=initializer, name="tokens"
@@ -45,7 +46,7 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
         self.built = True
 
     def call(self, tokens: Any, positions: Any) -> Any:
-        """Embed ids `[B, T]` that stand at `positions` int `[B, T]` or `[T]`: `[B, T, D]`."""
+        """Embed ids int `[B, T]` at positions int `[B, T]` or `[T]`; returns `[B, T, D]`."""
         embedded = ops.take(self.tokens, tokens, axis=0)
         if self.scale:
             embedded = embedded * self.units**0.5
@@ -53,7 +54,7 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
         return ops.cast(embedded, self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """Constructor arguments, for saving."""
+        """The arguments of the constructor, for saving."""
         return {
             **super().get_config(),
             "vocabulary_size": self.vocabulary_size,

@@ -1,4 +1,4 @@
-"""From a grid of frozen features to what the decoder looks at.
+"""Encoding of an image's feature map as a sequence for cross-attention.
 
 Legend: `B` images, `S` cells of the grid, `C` feature channels, `D` units.
 """
@@ -10,20 +10,21 @@ from typing import Any
 import keras
 from keras import ops
 
-from captioning.model.attention import apply_rows
+from captioning.model.attention import apply_dense
 
 
 @keras.saving.register_keras_serializable(package="captioning")
 class ImageEncoder(keras.layers.Layer):
-    """Flatten the grid; optionally project it, add learned positions and drop some of it out.
+    """Flattens the grid, optionally projects it and adds learned positions, then applies dropout.
 
-    With neither projection nor positions it is the tutorial's: the raw features, cell by cell.
+    Without projection and positions, the result is the raw features of each cell, as in the
+    tutorial.
 
     Args:
         units: width `D` of the projection.
-        project: whether features are normalised and projected to `units`.
-        positions: whether a learned vector is added to each cell, which tells where it lies.
-        dropout: share of the result dropped while training.
+        project: whether features are projected to `units` and normalized.
+        positions: whether a learned position vector is added to each cell.
+        dropout: dropout rate of the result.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class ImageEncoder(keras.layers.Layer):
             self.norm = keras.layers.LayerNormalization(epsilon=1e-6, dtype=self.dtype_policy)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Build for feature maps `[B, height, width, C]`, whose grid must be known."""
+        """Build for feature maps `[B, height, width, C]` of known height, width and `C`."""
         height, width, channels = (int(size or 0) for size in input_shape[1:])
         out = channels
         if self.project:
@@ -50,24 +51,24 @@ class ImageEncoder(keras.layers.Layer):
         if self.positions:
             self.cell_positions = self.add_weight(
                 shape=(height * width, out),
-                # Of the cells' own size, nearly: what is too small at first is learnt late.
+                # Nearly as large as the cells' values: smaller ones would be learned late.
                 initializer=keras.initializers.RandomNormal(stddev=0.3),
                 name="cell_positions",
             )
         self.built = True
 
     def call(self, features: Any, training: bool | None = None) -> Any:
-        """Encode `[B, height, width, C]` as `[B, S, D]` (`[B, S, C]` without projection)."""
+        """Encode `[B, height, width, C]` as `[B, S, D]`, or `[B, S, C]` without projection."""
         _, height, width, channels = features.shape
         cells = ops.reshape(ops.cast(features, self.compute_dtype), (-1, height * width, channels))
         if self.project:
-            cells = self.norm(apply_rows(self.projection, cells))
+            cells = self.norm(apply_dense(self.projection, cells))
         if self.positions:
             cells = cells + ops.cast(self.cell_positions, cells.dtype)
         return self.dropout_layer(cells, training=training)
 
     def get_config(self) -> dict[str, Any]:
-        """Constructor arguments, for saving."""
+        """The arguments of the constructor, for saving."""
         return {
             **super().get_config(),
             "units": self.units,

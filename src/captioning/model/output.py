@@ -1,4 +1,4 @@
-"""From the decoder's state to logits over the vocabulary.
+"""Output layer: logits over the vocabulary.
 
 Legend: `B` captions, `T` tokens, `D` units, `V` vocabulary.
 """
@@ -13,15 +13,15 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="captioning")
 class TokenLogits(keras.layers.Layer):
-    """Linear layer to logits, with its own kernel or with the token embedding as kernel.
+    """Linear layer with its own kernel, or with the token embedding as its kernel.
 
-    The bias is a weight: set to the log-frequencies of the train captions it starts the loss at
-    their entropy (the tutorial's `TokenOutput`, whose bias is lost on saving), and tokens banned
-    by a large negative bias are never produced.
+    If the bias is set to the log-frequencies of tokens in the train captions, the initial loss is
+    their entropy. A large negative bias bans a token. The bias is a weight and is saved with the
+    model; in the tutorial's `TokenOutput`, it is lost on saving.
 
     Args:
         vocabulary_size: number of logits `V`.
-        tied: whether `call` is given the kernel; otherwise the layer has its own.
+        tied: whether the kernel is passed to `call`; otherwise the layer creates its own.
     """
 
     def __init__(self, vocabulary_size: int, tied: bool, **kwargs: Any) -> None:
@@ -43,15 +43,17 @@ class TokenLogits(keras.layers.Layer):
         self.built = True
 
     def call(self, x: Any, kernel: Any = None) -> Any:
-        """Logits `[B, T, V]`, float32, of `[B, T, D]`; `kernel` is `[V, D]` when tied."""
+        """Compute logits float32 `[B, T, V]` from `[B, T, D]`; `kernel` is `[V, D]` when tied."""
         kernel = kernel if self.tied else self.kernel
         length, units = ops.shape(x)[1], x.shape[-1]
         flat = ops.reshape(x, (-1, units))
-        logits = ops.cast(_product(flat, ops.cast(kernel, x.dtype)), "float32") + self.bias
+        logits = (
+            ops.cast(_multiply_transposed(flat, ops.cast(kernel, x.dtype)), "float32") + self.bias
+        )
         return ops.reshape(logits, (-1, length, self.vocabulary_size))
 
     def get_config(self) -> dict[str, Any]:
-        """Constructor arguments, for saving."""
+        """The arguments of the constructor, for saving."""
         return {
             **super().get_config(),
             "vocabulary_size": self.vocabulary_size,
@@ -60,15 +62,15 @@ class TokenLogits(keras.layers.Layer):
 
 
 @ops.custom_gradient
-def _product(x: Any, kernel: Any) -> tuple[Any, Any]:
-    """`[N, D]` times the transpose of `[V, D]`: `[N, V]`.
+def _multiply_transposed(x: Any, kernel: Any) -> tuple[Any, Any]:
+    """Multiply `x` `[N, D]` by the transpose of `kernel` `[V, D]`; returns `[N, V]`.
 
-    Differentiated by itself, the product gives the kernel's gradient transposed, `[D, V]`, which
-    costs a pass over the largest of all weights to turn.
+    Automatic differentiation would compute the gradient of the kernel transposed, `[D, V]`, and
+    then transpose it, which takes another pass over the largest of all weights.
     """
 
     def gradient(*arguments: Any, upstream: Any = None) -> tuple[Any, Any]:
-        towards = arguments[0] if upstream is None else upstream
-        return ops.matmul(towards, kernel), ops.matmul(ops.transpose(towards), x)
+        incoming = arguments[0] if upstream is None else upstream
+        return ops.matmul(incoming, kernel), ops.matmul(ops.transpose(incoming), x)
 
     return ops.matmul(x, ops.transpose(kernel)), gradient

@@ -1,1 +1,1 @@
-"""What a caption of a drawn scene claims: shared by the dataset and its evaluation."""
+"""The language of captions of drawn scenes, shared by the dataset and its evaluation."""

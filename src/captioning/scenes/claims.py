@@ -1,4 +1,4 @@
-"""What a caption claims about its picture: the objects it mentions and how they are related."""
+"""Parse a caption of a drawn scene: which objects it mentions, and how they are related."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from captioning.scenes.words import COLOURS, SHAPE_WORDS, SIZE_WORDS, plural
 
 @dataclass(frozen=True)
 class Mention:
-    """What a caption says of one group; None where it says nothing.
+    """A group of equal objects that a caption mentions.
 
-    `place` is the position of the shape's word in the caption, from 0.
+    Attributes:
+        place: position of the shape's word in the caption, counted from 0.
+        shape, colour, size, count: properties of the group; None if the caption does not state it.
     """
 
     place: int
@@ -24,20 +26,26 @@ class Mention:
 
 @dataclass(frozen=True)
 class Claim:
-    """What a caption claims: its mentions, and the relation of the first to the second."""
+    """What a caption claims about its image.
+
+    Attributes:
+        mentions: groups of objects, in the order of the caption.
+        relation: position of the first group relative to the second; None if there is no relation.
+    """
 
     mentions: tuple[Mention, ...]
     relation: str | None
 
 
-def _lookup(table: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    return {form: name for name, forms in table.items() for form in forms}
+def _names_by_word(table: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Invert a table: from every word to the name that it stands for."""
+    return {word: name for name, words in table.items() for word in words}
 
 
-_SHAPE_OF = _lookup(SHAPE_WORDS) | {
-    plural(form): name for form, name in _lookup(SHAPE_WORDS).items()
+_SHAPE_OF = _names_by_word(SHAPE_WORDS) | {
+    plural(word): name for word, name in _names_by_word(SHAPE_WORDS).items()
 }
-_SIZE_OF = _lookup(SIZE_WORDS)
+_SIZE_OF = _names_by_word(SIZE_WORDS)
 _COUNT_OF = {"a": 1, "an": 1, "one": 1, "two": 2, "pair": 2, "three": 3}
 _RELATION_OF = {
     "left": "left", "right": "right", "above": "above", "over": "above",
@@ -46,9 +54,10 @@ _RELATION_OF = {
 
 
 def parse_caption(caption: str) -> Claim:
-    """Read a caption word by word; words that mean nothing here are passed over.
+    """Parse a caption word by word; unknown words are skipped.
 
-    Attributes belong to the next shape word; `a pair of` is two, `a picture of` no count.
+    A color, size or count belongs to the next shape. "a pair of" counts two; the "a" in "a picture
+    of" is overwritten by the next count.
     """
     mentions: list[Mention] = []
     relations: list[tuple[int, str]] = []
@@ -67,6 +76,7 @@ def parse_caption(caption: str) -> Claim:
         elif word in _SHAPE_OF:
             mentions.append(Mention(place, _SHAPE_OF[word], colour, size, count))
             colour = size = count = None
+    # Only a relation between the first two mentions counts.
     between = [name for before, name in relations if before == 1]
     relation = between[0] if between and len(mentions) > 1 else None
     return Claim(tuple(mentions), relation)

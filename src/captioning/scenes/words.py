@@ -1,4 +1,4 @@
-"""The words that captions of drawn scenes use, by what they mean; the main form comes first."""
+"""The vocabulary of captions of drawn scenes: the words for each property, main form first."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ BACKGROUND_WORDS = {
 
 
 def plural(noun: str) -> str:
-    """Plural of a shape's word."""
+    """Plural of the word for a shape."""
     return noun + ("es" if noun.endswith(("s", "x")) else "s")
