@@ -6,13 +6,25 @@ BIN := .venv/bin
 INSTALLER := .venv/.installer
 PIPELINE := .venv/.pipeline
 DEVELOPERS := .venv/.developers
+# Exists during an installation. If it exists before one, the last one was interrupted; what it left
+# cannot be trusted and is installed again.
+UNFINISHED := .venv/.unfinished
 
 # --python: another activated environment is left alone. --no-deps: the lock names every package.
+INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps
+
+# Installs the lock that is the target's first prerequisite, then the project; $(1) says what to
+# expect. Packages that somebody added to .venv, such as those of the extra `gpu`, stay.
 # --compile-bytecode: otherwise Python compiles TensorFlow at the first import, and at every import
 # where PYTHONDONTWRITEBYTECODE is set, as in many containers.
-INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps
-INSTALL_LOCKED := $(INSTALL) --compile-bytecode --require-hashes
-INSTALL_PROJECT := $(INSTALL) --no-build-isolation --editable .
+define install_lock
+@echo '$(if $(wildcard $@),Updating .venv,Installing the packages in $< into .venv: $(1))'
+@touch $(UNFINISHED)
+@$(INSTALL) --compile-bytecode --require-hashes $(if $(wildcard $(UNFINISHED)),--reinstall) -r $<
+@$(INSTALL) --no-build-isolation --editable .
+@rm $(UNFINISHED)
+endef
+
 COMPILE_LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes \
 	--no-header --no-annotate $(if $(UPGRADE),--upgrade)
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20
@@ -28,8 +40,10 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
 
 setup: $(PIPELINE) ## create .venv with the packages of the pipeline
+	@:
 
 setup-dev: $(DEVELOPERS) ## add the packages for tests and development to .venv
+	@:
 
 $(INSTALLER): locks/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "error: Python 3.10 or later is needed, %s is %d.%d: run make PYTHON=python3.11 ..." % (sys.executable, *sys.version_info[:2]))'
@@ -38,16 +52,12 @@ $(INSTALLER): locks/uv.txt
 	@touch $@
 
 $(PIPELINE): locks/pipeline.txt pyproject.toml | $(INSTALLER)
-	@echo 'Installing the packages of the pipeline into .venv: 0.9 GB to download, about a minute'
-	@$(INSTALL_LOCKED) -r $<
-	@$(INSTALL_PROJECT)
+	$(call install_lock,0.9 GB to download; about a minute)
 	@touch $@
 
 # The developers' lock contains the pipeline's (a test compares them).
 $(DEVELOPERS): locks/developers.txt locks/pipeline.txt pyproject.toml | $(INSTALLER)
-	@echo 'Installing the packages for development into .venv: 1.4 GB to download, about two minutes'
-	@$(INSTALL_LOCKED) -r $<
-	@$(INSTALL_PROJECT)
+	$(call install_lock,1.4 GB to download; one to two minutes)
 	@touch $(PIPELINE) $@
 
 repro: $(PIPELINE) ## run the pipeline on the dataset that params.yaml names
