@@ -1,4 +1,4 @@
-"""Imported first by every stage: says which interpreter to use when it is the wrong one."""
+"""Imported first by every stage script: a wrong interpreter is told how to start the right one."""
 
 import importlib.util
 import sys
