@@ -103,7 +103,7 @@ def test_a_split_without_captions_has_no_unknown_words(tmp_path, monkeypatch):
 
 
 def test_a_min_count_that_leaves_no_word_is_refused_before_anything_is_written(repository):
-    with pytest.raises(InputError, match=r"seen vocabulary.min_count \(9\) times"):
+    with pytest.raises(InputError, match=r"at least vocabulary.min_count \(9\) times"):
         run_stage(repository, max_size=100, min_count=9)
     assert not (repository / "data" / "vocabulary").exists()
 

@@ -59,7 +59,7 @@ def _files_below(folder: Path) -> list[str]:
 
 
 def as_rooms(files: set[str]) -> list[str]:
-    """The shortest list of deps that `expanded` turns into `files`, with whole folders if possible."""
+    """The shortest deps that `expanded` turns into `files`: whole folders where possible."""
 
     def cover(folder: Path) -> list[str]:
         inside = set(_files_below(folder))

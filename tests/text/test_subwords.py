@@ -1,4 +1,4 @@
-"""Pieces of words: learnt, cut, joined, kept."""
+"""Vocabularies of subwords: training, encoding, decoding, and saving."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def korean() -> SubwordVocabulary:
     return SubwordVocabulary.fit(KOREAN, max_size=60)
 
 
-def test_the_special_tokens_have_their_ids(korean):
+def test_the_special_tokens_have_the_first_ids(korean):
     assert korean.tokens[:4] == SPECIAL_TOKENS
     assert len(korean) == len(korean.tokens) == 60
 
@@ -60,7 +60,7 @@ def test_the_special_tokens_have_their_ids(korean):
         (["\U0001f469\u200d\U0001f680 astronaut"], "\U0001f469\u200d\U0001f680 astronaut"),
     ],
 )
-def test_text_survives_encoding_and_decoding(captions, text):
+def test_decoding_restores_the_encoded_text(captions, text):
     known = SubwordVocabulary.fit(captions, 200, standardization=KEEP)
     ids = known.encode(text)
     assert UNK not in ids and ids[0] == START and ids[-1] == END
@@ -68,7 +68,7 @@ def test_text_survives_encoding_and_decoding(captions, text):
     assert known.decode([*ids, 5, 6, PAD]) == known.decode(ids)
 
 
-def test_spaces_come_back_only_where_they_were(korean):
+def test_decoding_restores_spaces_and_adds_none(korean):
     japanese = SubwordVocabulary.fit(JAPANESE, max_size=100)
     assert japanese.decode(japanese.encode("犬が　走る")) == "犬が 走る"
     assert " " not in japanese.decode(japanese.encode("犬が走る"))
@@ -82,11 +82,11 @@ def test_captions_are_standardized_first(korean):
     assert cased.decode(cased.encode("Dog. A")) == "Dog. A"
 
 
-def test_unknown_characters_are_one_unk_beside_the_others(korean):
+def test_adjacent_unknown_characters_become_one_unknown_token(korean):
     ids = korean.encode("빨간 갉낡별")
     assert ids.count(UNK) == 1
     assert korean.decode(ids) == "빨간 [UNK]별"
-    # Nothing but the train captions has a say in what is known.
+    # Only characters of the train captions are known.
     assert korean.encode("dog").count(UNK) == 1
 
 
@@ -95,25 +95,25 @@ def test_special_tokens_in_a_caption_are_plain_text():
     assert not {START, END, PAD} & set(known.encode("[START] [END]")[1:-1])
 
 
-def test_longer_sizes_give_longer_pieces():
+def test_larger_vocabularies_have_longer_pieces():
     small, large = (SubwordVocabulary.fit(KOREAN, size) for size in (40, 70))
     assert len(small) == 40 and len(large) == 70
     mean = [np.mean([len(v.encode(caption)) for caption in KOREAN]) for v in (small, large)]
     assert mean[1] < 0.7 * mean[0]
 
 
-def test_where_nothing_is_left_to_merge_there_are_fewer_tokens_than_max_size():
+def test_there_are_fewer_tokens_than_max_size_if_nothing_is_left_to_merge():
     known = SubwordVocabulary.fit(["ab", "ab c"], max_size=5000)
     assert len(known) < 20 and known.tokens.count("▁ab") == 1
 
 
-def test_cutting_keeps_end(korean):
+def test_a_truncated_caption_still_ends_with_end(korean):
     whole = korean.encode(KOREAN[0])
     assert korean.encode(KOREAN[0], max_length=4) == [*whole[:3], END]
     assert korean.encode(KOREAN[0], max_length=2) == [START, END]
 
 
-def test_pieces_know_their_word():
+def test_pieces_are_listed_with_the_index_of_their_word():
     korean = SubwordVocabulary.fit(KOREAN, max_size=40)
     text = "노란 사각형이 왼쪽에"
     pieces = korean.pieces(korean.encode(text))
@@ -121,15 +121,15 @@ def test_pieces_know_their_word():
     assert [word for piece, word in pieces if piece.startswith("▁")] == [0, 1, 2]
     words = [word for _, word in pieces]
     assert words == sorted(words) and len(pieces) > 3
-    # What a model may say: a caption that begins within a word, and a lonely beginning.
+    # A model may produce a caption that begins inside a word, and a "▁" without a word.
     inside, begin = korean.tokens.index("이"), korean.tokens.index("▁")
-    said = [START, inside, begin, begin, inside, END]
-    assert korean.decode(said) == "이 이"
-    assert [word for _, word in korean.pieces(said)] == [0, 1, 1, 1]
+    produced = [START, inside, begin, begin, inside, END]
+    assert korean.decode(produced) == "이 이"
+    assert [word for _, word in korean.pieces(produced)] == [0, 1, 1, 1]
     assert korean.pieces([START, begin, END]) == [("▁", 0)]
 
 
-def test_pieces_of_a_word_vocabulary_are_its_words():
+def test_the_pieces_of_a_word_vocabulary_are_words():
     known = WordVocabulary((*SPECIAL_TOKENS, "a", "dog"))
     assert known.pieces(known.encode("a dog a cat")) == [
         ("a", 0),
@@ -139,17 +139,17 @@ def test_pieces_of_a_word_vocabulary_are_its_words():
     ]
 
 
-def test_counts_bias_and_entropy_are_of_pieces(korean):
+def test_counts_bias_and_entropy_refer_to_pieces(korean):
     counts = korean.count(KOREAN)
     assert counts[START] == counts[END] == len(KOREAN) and counts[UNK] == 0
     assert counts.sum() == sum(len(korean.encode(caption)) for caption in KOREAN)
     bias = output_bias(counts)
     assert np.exp(bias.astype(np.float64)).sum() == pytest.approx(1)
-    # Steps towards longer pieces are never said; they aren't forbidden.
+    # Pieces that occur only within longer ones have a count of 0, but they are not banned.
     assert (counts[4:] == 0).any() and np.isfinite(marginal_entropy(counts))
 
 
-def test_rare_characters_can_be_left_out():
+def test_character_coverage_leaves_out_rare_characters():
     captions = ["abc abc"] * 200 + ["z"]
     known = SubwordVocabulary.fit(captions, 100, character_coverage=1.0)
     assert UNK not in known.encode("z")
@@ -158,11 +158,13 @@ def test_rare_characters_can_be_left_out():
 
 @pytest.mark.parametrize("captions", [[], ["", "..."]])
 def test_captions_without_a_word_are_refused(captions):
-    with pytest.raises(InputError, match="no text for the vocabulary: no train caption has a word"):
+    with pytest.raises(
+        InputError, match="the vocabulary would be empty: no train caption contains a word"
+    ):
         SubwordVocabulary.fit(captions, 100)
 
 
-def test_a_size_without_room_for_the_characters_says_how_much_it_takes():
+def test_a_max_size_too_small_for_all_characters_is_refused_and_the_needed_size_is_named():
     with pytest.raises(
         InputError, match=r"vocabulary\.max_size is 10, but .* take (\d+): "
     ) as error:
@@ -174,21 +176,21 @@ def test_a_size_without_room_for_the_characters_says_how_much_it_takes():
         SubwordVocabulary.fit(KOREAN, needed - 1)
 
 
-def test_of_very_many_captions_a_sample_is_learnt_from(monkeypatch):
+def test_a_vocabulary_is_learned_from_a_sample_of_very_many_captions(monkeypatch):
     captions = [f"word{number}" for number in range(2000)]
     everything = subwords._sample(captions)
     assert everything == captions
-    monkeypatch.setattr(subwords, "_MOST_CAPTIONS", 100)
+    monkeypatch.setattr(subwords, "_MAX_TRAINING_CAPTIONS", 100)
     drawn = subwords._sample(iter(captions))
     assert drawn == subwords._sample(captions) and len(set(drawn)) == 100
-    # From all over: the mean place of a hundred is within five standard errors.
-    places = [int(word.removeprefix("word")) for word in drawn]
-    assert np.mean(places) == pytest.approx(1000, abs=5 * 2000 / 12**0.5 / 10)
+    # The sample is spread evenly: its mean position is within five standard errors.
+    positions = [int(word.removeprefix("word")) for word in drawn]
+    assert np.mean(positions) == pytest.approx(1000, abs=5 * 2000 / 12**0.5 / 10)
     known = SubwordVocabulary.fit(captions, 60)
     assert known.model == SubwordVocabulary.fit(drawn, 60).model
 
 
-def test_bad_input_met_while_reading_captions_is_told_as_it_is():
+def test_an_input_error_while_reading_captions_is_raised_unchanged():
     def captions() -> Iterator[str]:
         yield "a dog"
         raise InputError("train-00000.parquet is damaged")
@@ -207,7 +209,7 @@ def test_saving_and_loading_give_the_same_vocabulary(korean, tmp_path):
     assert loaded.encode(KOREAN[1]) == korean.encode(KOREAN[1])
 
 
-def test_the_standardization_is_kept_and_part_of_the_sum(tmp_path):
+def test_the_standardization_is_saved_and_changes_the_checksum(tmp_path):
     plain, cased = (
         SubwordVocabulary.fit(["A Dog"], 100, standardization=s)
         for s in (Standardization(), Standardization(lowercase=False))
@@ -218,7 +220,7 @@ def test_the_standardization_is_kept_and_part_of_the_sum(tmp_path):
     assert loaded == cased and loaded.decode(loaded.encode("Dog")) == "Dog"
     same = SubwordVocabulary(cased.model)
     assert len({plain.sha256, cased.sha256, same.sha256}) == 3
-    # Another kind that goes where this one lay leaves nothing of it.
+    # A vocabulary of the other kind in the same folder deletes all files of this one.
     WordVocabulary.fit(["a dog"], 100).save(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["vocabulary.txt"]
     assert isinstance(load_vocabulary(tmp_path), WordVocabulary)
@@ -228,17 +230,19 @@ def test_the_standardization_is_kept_and_part_of_the_sum(tmp_path):
 def test_a_damaged_model_is_refused(korean, tmp_path, model):
     korean.save(tmp_path)
     (tmp_path / "subwords.model").write_bytes(model)
-    with pytest.raises(InputError, match=r"subwords\.model is damaged or was not made here: run "):
+    with pytest.raises(
+        InputError, match=r"subwords\.model is damaged or was not written by this project: run "
+    ):
         load_vocabulary(tmp_path)
     with pytest.raises(InputError, match="the subword model is damaged"):
         SubwordVocabulary(model)
 
 
-def test_files_that_do_not_belong_together_are_refused(korean, tmp_path):
+def test_a_list_that_disagrees_with_the_model_is_refused(korean, tmp_path):
     korean.save(tmp_path)
     SubwordVocabulary.fit(JAPANESE, 60).save(tmp_path / "other")
     (tmp_path / "vocabulary.txt").write_bytes((tmp_path / "other/vocabulary.txt").read_bytes())
-    with pytest.raises(InputError, match=r"vocabulary\.txt doesn't list the pieces of subwords"):
+    with pytest.raises(InputError, match=r"vocabulary\.txt does not list the pieces of subwords"):
         load_vocabulary(tmp_path)
     (tmp_path / "vocabulary.txt").unlink()
     with pytest.raises(InputError, match=r"vocabulary\.txt is missing: run `dvc repro voc"):
@@ -247,7 +251,7 @@ def test_files_that_do_not_belong_together_are_refused(korean, tmp_path):
         SubwordVocabulary.load(tmp_path / "nowhere")
 
 
-def test_the_same_bytes_in_other_folders_and_quietly(tmp_path):
+def test_training_is_silent_and_gives_the_same_bytes_in_any_folder(tmp_path):
     code = (
         "import hashlib\n"
         "from captioning.text import SubwordVocabulary\n"

@@ -1,4 +1,4 @@
-"""Standardisation, vocabulary and output bias."""
+"""Standardization, vocabularies of words, and output bias."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SPECIAL_LINES = ["[PAD]", "[UNK]", "[START]", "[END]"]
 
 
 def test_ascii_text_is_standardized_as_in_the_tutorial():
-    # The tutorial: lower case, every character of string.punctuation deleted, split at whitespace.
+    # The tutorial lowercases, deletes all of string.punctuation, and splits at whitespace.
     text = "".join(map(chr, range(128))) + ' A man\'s T-shirt: "[UNK]"  (50% off)\tnow...'
     tutorial = re.sub(f"[{re.escape(string.punctuation)}]", "", text.lower()).split()
     assert standardize(text).split() == tutorial
@@ -64,11 +64,11 @@ def test_ascii_text_is_standardized_as_in_the_tutorial():
         ("", ""),
     ],
 )
-def test_letters_of_every_script_stay(caption, expected):
+def test_letters_of_every_script_are_kept_and_punctuation_is_deleted(caption, expected):
     assert standardize(caption) == unicodedata.normalize("NFC", expected)
 
 
-def test_one_spelling_of_an_accented_letter():
+def test_both_encodings_of_an_accented_letter_are_unified():
     assert standardize("cafe\u0301") == standardize("caf\u00e9")
 
 
@@ -77,13 +77,13 @@ def test_standardizing_twice_changes_nothing(text):
     assert standardize(standardize(text)) == standardize(text)
 
 
-def test_words_come_by_falling_count_then_alphabetically():
+def test_words_are_ordered_by_descending_count_then_alphabetically():
     words = WordVocabulary.fit(CAPTIONS, max_size=100).tokens[4:]
     assert words == ("a", "cat", "dog", "bird", "runs", "sleeps", "the")
     assert WordVocabulary.fit(CAPTIONS[::-1], max_size=100).tokens[4:] == words
 
 
-def test_max_size_counts_the_special_tokens():
+def test_max_size_includes_the_special_tokens():
     fitted = WordVocabulary.fit(CAPTIONS, max_size=6)
     assert fitted.tokens == ("", "[UNK]", "[START]", "[END]", "a", "cat")
     assert len(fitted) == 6
@@ -102,10 +102,10 @@ def test_words_that_look_like_special_tokens_are_plain_words():
 @pytest.mark.parametrize(
     ("captions", "max_size", "min_count", "message"),
     [
-        ([], 10, 1, "no word for the vocabulary: 0 words"),
-        (["...", ""], 10, 1, "no word for the vocabulary: 0 words"),
+        ([], 10, 1, "the vocabulary would be empty: .* 0 words"),
+        (["...", ""], 10, 1, "the vocabulary would be empty: .* 0 words"),
         (CAPTIONS, 4, 1, r"vocabulary.max_size is 4"),
-        (CAPTIONS, 10, 9, r"0 of them seen vocabulary.min_count \(9\) times"),
+        (CAPTIONS, 10, 9, r"0 of them at least vocabulary.min_count \(9\) times"),
     ],
 )
 def test_a_vocabulary_without_words_is_refused(captions, max_size, min_count, message):
@@ -113,7 +113,7 @@ def test_a_vocabulary_without_words_is_refused(captions, max_size, min_count, me
         WordVocabulary.fit(captions, max_size, min_count)
 
 
-def test_encoding_and_decoding():
+def test_encoding_standardizes_and_decoding_restores_the_words():
     known = vocabulary("a", "dog", "runs")
     ids = known.encode("A DOG, slowly, runs.")
     assert ids == [START, 4, 5, UNK, 6, END]
@@ -122,7 +122,7 @@ def test_encoding_and_decoding():
     assert known.decode([]) == ""
 
 
-def test_cutting_keeps_end():
+def test_a_truncated_caption_still_ends_with_end():
     known = vocabulary("a", "dog", "runs")
     assert known.encode("a dog runs", max_length=5) == [START, 4, 5, 6, END]
     assert known.encode("a dog runs", max_length=4) == [START, 4, 5, END]
@@ -131,7 +131,7 @@ def test_cutting_keeps_end():
         known.encode("a dog runs", max_length=1)
 
 
-def test_decoding_stops_at_end_and_drops_padding():
+def test_decoding_stops_at_end_and_skips_padding():
     known = vocabulary("a", "dog")
     assert known.decode(np.array([START, 4, PAD, 5, END, 4, PAD], np.int32)) == "a dog"
 
@@ -157,55 +157,57 @@ def test_saving_and_loading_give_the_same_vocabulary(tmp_path):
 @pytest.mark.parametrize(
     ("lines", "number", "message"),
     [
-        ([], None, "ends before line 4"),
-        (SPECIAL_LINES[:3], None, "ends before line 4"),
-        (["a", "dog", "b", "c", "d"], 1, r"'a' found where \[PAD\] belongs"),
-        (["", *SPECIAL_LINES[1:], "a"], 1, r"'' found where \[PAD\] belongs"),
-        (["[PAD]", "[UNK]", "[END]", "[START]"], 3, r"'\[END\]' found where \[START\] belongs"),
-        ([*SPECIAL_LINES, "a", "", "b"], 6, "'' found where a standardised word belongs"),
-        ([*SPECIAL_LINES, "a", "Dog"], 6, "'Dog' found where"),
-        ([*SPECIAL_LINES, "a", "[END]"], 6, r"'\[END\]' found where"),
-        ([*SPECIAL_LINES, "a dog"], 5, "'a dog' found where"),
-        ([*SPECIAL_LINES, "a\r"], 5, r"'a\\r' found where"),
-        ([*SPECIAL_LINES, "a", "dog", "a"], 7, "'a' is on line 5 already"),
+        ([], None, "is not a vocabulary: it has fewer than 4 lines"),
+        (SPECIAL_LINES[:3], None, "is not a vocabulary: it has fewer than 4 lines"),
+        (["a", "dog", "b", "c", "d"], 1, r"must be \[PAD\], found 'a'"),
+        (["", *SPECIAL_LINES[1:], "a"], 1, r"must be \[PAD\], found ''"),
+        (["[PAD]", "[UNK]", "[END]", "[START]"], 3, r"must be \[START\], found '\[END\]'"),
+        ([*SPECIAL_LINES, "a", "", "b"], 6, "must be a standardized word, found ''"),
+        ([*SPECIAL_LINES, "a", "Dog"], 6, "must be a standardized word, found 'Dog'"),
+        ([*SPECIAL_LINES, "a", "[END]"], 6, r"must be a standardized word, found '\[END\]'"),
+        ([*SPECIAL_LINES, "a dog"], 5, "must be a standardized word, found 'a dog'"),
+        ([*SPECIAL_LINES, "a\r"], 5, r"must be a standardized word, found 'a\\r'"),
+        ([*SPECIAL_LINES, "a", "dog", "a"], 7, "'a' is already on line 5"),
     ],
 )
-def test_a_file_that_is_no_vocabulary_is_refused(tmp_path, lines, number, message):
+def test_a_file_that_is_not_a_vocabulary_is_refused_with_the_line(tmp_path, lines, number, message):
     write_lines(tmp_path / "vocabulary.txt", lines)
     place = f"vocabulary.txt line {number}: " if number else "vocabulary.txt "
     with pytest.raises(InputError, match=place + message):
         WordVocabulary.load(tmp_path)
 
 
-def test_a_vocabulary_cut_off_is_refused(tmp_path):
+def test_a_truncated_vocabulary_file_is_refused(tmp_path):
     vocabulary("a", "dog").save(tmp_path)
     path = tmp_path / "vocabulary.txt"
     path.write_bytes(path.read_bytes()[:-2])
-    with pytest.raises(InputError, match=r"vocabulary\.txt line 6: no newline after 'do'"):
+    with pytest.raises(
+        InputError, match=r"vocabulary\.txt line 6: the file is truncated after 'do'"
+    ):
         WordVocabulary.load(tmp_path)
 
 
-def test_a_vocabulary_file_missing_or_binary_is_refused(tmp_path):
+def test_a_missing_or_binary_vocabulary_file_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"vocabulary\.txt is missing: run `dvc repro vocabulary`"):
         WordVocabulary.load(tmp_path)
     (tmp_path / "vocabulary.txt").write_bytes(b"[PAD]\n\xff\xfe\n")
-    with pytest.raises(InputError, match=r"vocabulary\.txt is no vocabulary: not UTF-8"):
+    with pytest.raises(InputError, match=r"vocabulary\.txt is not a vocabulary: not UTF-8"):
         WordVocabulary.load(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("tokens", "message"),
     [
-        (("a", "b", "c", "d", "e"), r"line 1: 'a' found where '' \(padding\) belongs"),
-        # "[PAD]" is what the file calls padding, not the token.
-        ((*SPECIAL_LINES, "a"), r"line 1: '\[PAD\]' found where '' \(padding\) belongs"),
-        ((*SPECIAL_TOKENS[:3], "a"), r"line 4: 'a' found where \[END\] belongs"),
-        ((*SPECIAL_TOKENS, "[PAD]"), r"line 5: '\[PAD\]' found where"),
-        ((*SPECIAL_TOKENS, ""), "line 5: '' found where"),
-        (SPECIAL_TOKENS[:2], "ends before line 4"),
+        (("a", "b", "c", "d", "e"), r"line 1: must be '' \(padding\), found 'a'"),
+        # Padding is "[PAD]" in a file only.
+        ((*SPECIAL_LINES, "a"), r"line 1: must be '' \(padding\), found '\[PAD\]'"),
+        ((*SPECIAL_TOKENS[:3], "a"), r"line 4: must be \[END\], found 'a'"),
+        ((*SPECIAL_TOKENS, "[PAD]"), r"line 5: must be a standardized word, found '\[PAD\]'"),
+        ((*SPECIAL_TOKENS, ""), "line 5: must be a standardized word, found ''"),
+        (SPECIAL_TOKENS[:2], "is not a vocabulary: it has fewer than 4 lines"),
     ],
 )
-def test_a_vocabulary_made_wrongly_is_refused(tokens, message):
+def test_a_vocabulary_of_invalid_tokens_is_refused(tokens, message):
     with pytest.raises(InputError, match=f"vocabulary {message}"):
         WordVocabulary(tokens)
 
@@ -217,33 +219,33 @@ def test_padding_is_the_empty_token_in_memory_and_a_name_in_the_file(tmp_path):
     assert WordVocabulary.load(tmp_path).tokens == known.tokens == (*SPECIAL_TOKENS, "a")
 
 
-def test_counting_tokens():
+def test_counts_include_special_tokens_and_unknown_words():
     known = vocabulary("a", "dog", "zebra")
     #                                            PAD UNK START END a  dog zebra
     assert known.count(CAPTIONS).tolist() == [0, 6, 4, 4, 4, 2, 0]
 
 
-def test_output_bias_is_the_log_of_the_marginal():
+def test_output_bias_is_the_log_of_the_marginal_distribution():
     counts = np.array([0, 7, 9, 4, 3, 1])
     bias = output_bias(counts)
     assert bias.dtype == np.float32
-    # Over what may be produced, of 8: unknown words and [START] don't count.
+    # Relative to the 8 tokens that may be produced: unknown words and [START] do not count.
     np.testing.assert_allclose(bias[END:], np.log([4 / 8, 3 / 8, 1 / 8]), rtol=1e-6)
     assert (bias[[PAD, UNK, START]] == -1e9).all()
     softmax = np.exp(bias.astype(np.float64))
     assert softmax.sum() == pytest.approx(1)
-    # The mean loss of a model that knows the bias alone.
+    # The mean loss of a model whose logits are the bias.
     expected = -(np.array([4, 3, 1]) / 8 * np.log([4 / 8, 3 / 8, 1 / 8])).sum()
     assert marginal_entropy(counts) == pytest.approx(expected)
 
 
-def test_a_token_never_seen_counts_half():
+def test_a_token_that_never_occurs_counts_half():
     counts = np.array([0, 0, 2, 2, 2, 0])
     np.testing.assert_allclose(np.exp(output_bias(counts)[END:]), np.array([2, 2, 0.5]) / 4.5)
     assert np.isfinite(marginal_entropy(counts))
 
 
-def test_entropies_of_equal_counts_agree():
+def test_the_marginal_entropy_of_equal_counts_is_the_uniform_entropy():
     counts = np.array([0, 0, 0, *[10] * 16])
     assert marginal_entropy(counts) == pytest.approx(np.log(16))
     assert uniform_entropy(5000) == pytest.approx(8.517, abs=1e-3)
@@ -259,11 +261,11 @@ def test_entropies_of_equal_counts_agree():
         ({"lowercase": False, "punctuation": "keep"}, " Ein „Hund“ ", "Ein „Hund“"),
     ],
 )
-def test_standardization_can_be_set(settings, caption, expected):
+def test_each_setting_of_the_standardization_has_its_effect(settings, caption, expected):
     assert Standardization(**settings)(caption) == unicodedata.normalize("NFC", expected)
 
 
-def test_by_default_it_is_that_of_the_tutorial():
+def test_the_default_standardization_is_that_of_the_tutorial():
     for text in ("A dog's t-shirt, RED!", "Ｄｏｇ ①", "e-\u0301a"):
         assert Standardization()(text) == standardize(text)
 
@@ -278,7 +280,7 @@ def test_standardizing_any_character_twice_changes_nothing(normalization, punctu
         assert standardization(once) == once, hex(ord(character))
 
 
-def test_how_captions_are_standardized_goes_with_the_vocabulary(tmp_path):
+def test_the_standardization_is_saved_with_the_vocabulary(tmp_path):
     cased = WordVocabulary.fit(["A Dog."], 100, standardization=Standardization(lowercase=False))
     assert (
         cased.tokens[4:] == ("A", "Dog")
@@ -289,7 +291,7 @@ def test_how_captions_are_standardized_goes_with_the_vocabulary(tmp_path):
     assert loaded == cased and loaded.encode("A Dog, a dog") == [START, 4, 5, UNK, UNK, END]
 
 
-def test_special_tokens_that_stand_in_a_caption_are_unknown_words():
+def test_special_tokens_within_a_caption_are_unknown_words():
     keep = Standardization(lowercase=False, punctuation="keep")
     fitted = WordVocabulary.fit(["[END] [PAD] dog"], 100, standardization=keep)
     assert fitted.tokens == (*SPECIAL_TOKENS, "dog")
@@ -312,7 +314,7 @@ def test_special_tokens_that_stand_in_a_caption_are_unknown_words():
         ),
     ],
 )
-def test_a_damaged_standardization_is_refused(tmp_path, content, message):
+def test_a_damaged_standardization_file_is_refused(tmp_path, content, message):
     vocabulary("a").save(tmp_path)
     (tmp_path / "standardization.json").write_text(content)
     with pytest.raises(InputError, match=rf"standardization\.json: .*{message}.*run `dvc"):

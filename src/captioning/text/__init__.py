@@ -1,4 +1,4 @@
-"""Captions as token ids: standardisation, vocabularies of words or subwords, output bias."""
+"""Captions as token ids: standardization, vocabularies of words or subwords, and output bias."""
 
 from __future__ import annotations
 

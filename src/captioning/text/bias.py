@@ -1,6 +1,6 @@
-"""What the vocabulary's counts tell the output layer and the reader of the loss.
+"""Initial output bias, and reference values for the loss, from the counts of tokens.
 
-Legend: V tokens in the vocabulary, special ones included.
+Legend: `V` tokens in the vocabulary, including the special tokens.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ _BANNED_BIAS = -1e9
 
 
 def output_bias(counts: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Initial bias of the output layer: the log marginal probability of each token.
+    """Compute the initial bias of the output layer: the log marginal probability of each token.
 
-    Starting there instead of at zero spares the first steps of training (TensorFlow tutorial
-    "Image captioning with visual attention", section "Output layer").
+    It saves the first training steps, in which a decoder would otherwise learn these frequencies
+    (TensorFlow tutorial "Image captioning with visual attention", section "Output layer").
 
     Args:
-        counts: occurrences of each token in the train captions, int [V].
+        counts: number of occurrences of each token in the train captions, int `[V]`.
 
     Returns:
-        float32 [V]: log p over the tokens that may be produced; -1e9 for `PAD`, `UNK` and `START`.
+        Bias float32 `[V]`. It is -1e9 for `PAD`, `UNK` and `START`, which must not be produced.
     """
     bias = np.full(len(counts), _BANNED_BIAS)
     bias[END:] = np.log(_probabilities(counts))
@@ -33,21 +33,21 @@ def output_bias(counts: NDArray[np.int64]) -> NDArray[np.float32]:
 
 
 def uniform_entropy(size: int) -> float:
-    """Entropy of a uniform choice among `size` tokens, in nats."""
+    """Entropy of the uniform distribution over `size` tokens, in nats."""
     return math.log(size)
 
 
 def marginal_entropy(counts: NDArray[np.int64]) -> float:
-    """Entropy of the marginal distribution behind `output_bias`, in nats: the loss at its start."""
+    """Entropy of the marginal distribution of `output_bias`, in nats: the expected initial loss."""
     p = _probabilities(counts)
     return float(-(p * np.log(p)).sum())
 
 
 def _probabilities(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Marginal probabilities of the tokens from `END` on, [V - 3]; they sum to 1.
+    """Marginal probabilities of `END` and all tokens after it, float64 `[V - 3]`; they sum to 1.
 
-    A token never seen counts half: a log of zero would forbid it for good. Among words fitted on
-    the same captions there is none; among subwords, those that are steps towards longer ones.
+    Tokens that never occur count 0.5, because the log of 0 would ban them forever. Only subwords
+    can have such tokens: pieces that occur only within longer pieces.
     """
-    seen: NDArray[np.float64] = np.maximum(np.asarray(counts, np.float64)[END:], 0.5)
-    return seen / float(seen.sum())
+    positive: NDArray[np.float64] = np.maximum(np.asarray(counts, np.float64)[END:], 0.5)
+    return positive / float(positive.sum())

@@ -1,4 +1,4 @@
-"""Vocabularies by their kind: made as the params say, loaded as the files say."""
+"""Fit or load a vocabulary of either kind: words or subwords."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ def fit_vocabulary(
     min_count: int,
     character_coverage: float,
 ) -> Vocabulary:
-    """A vocabulary of the train split's captions.
+    """Fit a vocabulary to the captions of the train split.
 
     Args:
         kind: `word` or `subword`.
-        captions: as people wrote them.
-        standardization: of the captions.
-        max_size: tokens at most.
-        min_count: of words, see `WordVocabulary.fit`.
-        character_coverage: of subwords, see `SubwordVocabulary.fit`.
+        captions: captions, not standardized yet.
+        standardization: how captions are standardized.
+        max_size: maximum number of tokens.
+        min_count: minimum count of a word, see `WordVocabulary.fit`.
+        character_coverage: share of characters with a subword, see `SubwordVocabulary.fit`.
 
     Raises:
-        InputError: there is nothing to learn from, or no room for it.
+        InputError: the captions contain no word, or `max_size` is too small.
     """
     if kind == "word":
         return WordVocabulary.fit(captions, max_size, min_count, standardization)
@@ -39,7 +39,7 @@ def fit_vocabulary(
 
 
 def load_vocabulary(folder: Path | str) -> Vocabulary:
-    """Read what `Vocabulary.save` wrote into `folder`.
+    """Load a vocabulary that `Vocabulary.save` wrote to `folder`.
 
     Raises:
         InputError: a file is missing or damaged.

@@ -1,10 +1,12 @@
-"""The ids that mean no text, the same in every vocabulary."""
+"""The special tokens, which are the same in every vocabulary."""
 
 from __future__ import annotations
 
+#: Ids of padding, of unknown words, and of the tokens around every caption.
 PAD, UNK, START, END = range(4)
-# Never produced by the decoder.
+#: Ids that the decoder must never produce.
 BANNED = (PAD, UNK, START)
+#: Tokens of these ids. Padding is the empty string.
 SPECIAL_TOKENS = ("", "[UNK]", "[START]", "[END]")
-# An empty line shows nothing to whoever opens the file, so padding has a name there.
+#: Lines of these tokens in a file, where an empty line for padding would be puzzling.
 SPECIAL_LINES = ("[PAD]", *SPECIAL_TOKENS[1:])

@@ -1,4 +1,4 @@
-"""Which differences between captions are none: case, punctuation, spellings of one character."""
+"""Standardization of captions: Unicode normalization, lowercasing and removal of punctuation."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from captioning.params.schema import Section, problem_text
 
 
 class _PunctuationTable(dict[int, "int | None"]):
-    """A `str.translate` table, filled as characters are met: None for punctuation and symbols."""
+    """A table for `str.translate` that deletes punctuation and symbols; filled on demand."""
 
     def __missing__(self, code: int) -> int | None:
-        kept = None if unicodedata.category(chr(code))[0] in "PS" else code
-        self[code] = kept
-        return kept
+        replacement = None if unicodedata.category(chr(code))[0] in "PS" else code
+        self[code] = replacement
+        return replacement
 
 
 _PUNCTUATION = _PunctuationTable()
@@ -27,21 +27,22 @@ _PUNCTUATION = _PunctuationTable()
 
 @dataclass(frozen=True)
 class Standardization:
-    """What becomes of a caption before it is cut into tokens; whitespace collapses in any case.
+    """How captions are standardized before they are split into tokens.
 
-    Applied twice, it changes nothing more.
+    In any case, a run of whitespace becomes one space. Standardizing a caption again changes
+    nothing.
 
     >>> Standardization()("A  dog's t-shirt, [very] RED!")
     'a dogs tshirt very red'
 
     Attributes:
-        normalization: Unicode's normal form. `nfc`: one spelling of an accented letter or a Hangul
-            syllable. `nfkc`: also one of full-width and half-width forms, ligatures, circled
-            numbers (Unicode Standard Annex 15).
-        lowercase: whether upper case becomes lower case.
-        punctuation: `delete` removes the Unicode categories P* (punctuation) and S* (symbols:
-            currency, mathematics, emoji); letters, marks and digits of every script stay. `keep`
-            leaves them where they stand: as part of the word that they touch.
+        normalization: Unicode normalization form (Unicode Standard Annex 15). `nfc` unifies the
+            encodings of accented letters and Hangul syllables; `nfkc` also unifies full-width and
+            half-width forms, ligatures and circled numbers.
+        lowercase: whether captions are lowercased.
+        punctuation: `delete` deletes characters of the Unicode categories P* (punctuation) and S*
+            (symbols: currency, mathematics, emoji). Letters, marks and digits of every script are
+            kept. `keep` leaves punctuation as part of the words that it touches.
     """
 
     normalization: Normalization = "nfc"
@@ -49,24 +50,28 @@ class Standardization:
     punctuation: Punctuation = "delete"
 
     def __call__(self, caption: str) -> str:
-        """Standardise a caption."""
+        """Standardize a caption."""
         form: Literal["NFC", "NFKC"] = "NFC" if self.normalization == "nfc" else "NFKC"
         if form == "NFKC":
-            # Some letters have no lower case before: U+210C, a Gothic H, becomes a plain one.
+            # Some letters can be lowercased only afterwards: U+210C, a Gothic H, becomes "H".
             caption = unicodedata.normalize(form, caption)
         text = unicodedata.normalize(form, caption.lower() if self.lowercase else caption)
         if self.punctuation == "delete":
-            # Once more: deleting may bring a letter and a combining mark together.
+            # Normalize again: a letter and a combining mark may have become adjacent.
             text = unicodedata.normalize(form, text.translate(_PUNCTUATION))
         return " ".join(text.split())
 
     @classmethod
     def parse(cls, content: bytes, name: str) -> Standardization:
-        """Make one of a JSON file's content; `name` is what errors call the file.
+        """Parse the content of `standardization.json`.
+
+        Args:
+            content: content of the file.
+            name: name of the file in error messages.
 
         Raises:
-            InputError: the file is not JSON; or a key is missing, unknown or of an impossible
-                value. Every problem is listed.
+            InputError: the content is not JSON, or a key is missing, unknown or has an invalid
+                value; the message lists all problems.
         """
         try:
             settings = _Settings.model_validate_json(content)
@@ -84,6 +89,6 @@ class _Settings(Section):
     punctuation: Punctuation
 
 
-# In ASCII, punctuation and symbols are the 32 characters of `string.punctuation`: ASCII captions
-# come out as in the TensorFlow tutorial "Image captioning with visual attention".
+#: The default. For ASCII captions, it is the same as in the TensorFlow tutorial "Image captioning
+#: with visual attention": ASCII punctuation and symbols are those of `string.punctuation`.
 standardize = Standardization()

@@ -1,7 +1,7 @@
-"""Captions as pieces of words, for languages that put no spaces or write much into one word.
+"""Vocabularies of subwords, for languages without spaces or with long, composed words.
 
-SentencePiece (Kudo and Richardson 2018) with byte-pair encoding (Sennrich et al. 2016): pieces are
-merged by counts, which are whole numbers, so that training gives the same bytes everywhere.
+Uses SentencePiece (Kudo and Richardson 2018) with byte-pair encoding (Sennrich et al. 2016), which
+merges pieces by their counts. Counts are integers, so training gives the same bytes on any machine.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from captioning.text.special import END, PAD, SPECIAL_LINES, SPECIAL_TOKENS, STA
 from captioning.text.standardization import Standardization, standardize
 from captioning.text.vocabulary import LIST_FILE, MODEL_FILE, Vocabulary
 
-_MOST_CAPTIONS = 300_000
-_TRAINING: dict[str, Any] = {
+_MAX_TRAINING_CAPTIONS = 300_000
+_TRAINING_OPTIONS: dict[str, Any] = {
     "model_type": "bpe",
-    # `max_size` is a bound, as for words.
+    # `max_size` is an upper bound, as for words.
     "hard_vocab_limit": False,
-    # What it would do is done before, by `standardization`.
+    # Captions are already normalized by `standardization`.
     "normalization_rule_name": "identity",
-    # Bytes; a longer caption would be passed over.
+    # In bytes. SentencePiece skips longer captions.
     "max_sentence_length": 1 << 20,
     "pad_id": PAD,
     "unk_id": UNK,
@@ -40,20 +40,20 @@ _TRAINING: dict[str, Any] = {
     "eos_piece": SPECIAL_LINES[END],
     "unk_surface": SPECIAL_LINES[UNK],
     "num_threads": 1,
-    # Errors only, which come as exceptions too.
+    # Log errors only; they are raised as exceptions too.
     "minloglevel": 2,
 }
 
 
 @dataclass(frozen=True)
 class SubwordVocabulary(Vocabulary):
-    """Pieces of words; in `tokens`, "▁" stands where a word begins.
+    """A vocabulary of subwords, or pieces of words; in `tokens`, "▁" marks the beginning of a word.
 
-    A character that no piece has becomes `UNK`, together with those beside it.
+    A sequence of characters that are in no piece becomes one `UNK`.
 
     Attributes:
-        model: SentencePiece's, serialised.
-        standardization: what captions go through before they are cut into pieces.
+        model: serialized SentencePiece model.
+        standardization: how captions are standardized before they are split into pieces.
     """
 
     model: bytes = field(repr=False)
@@ -70,27 +70,28 @@ class SubwordVocabulary(Vocabulary):
         character_coverage: float = 1.0,
         standardization: Standardization = standardize,
     ) -> SubwordVocabulary:
-        """Learn the pieces from `captions`.
+        """Learn the pieces from captions.
 
-        Training holds the captions, up to 2 KB for each without spaces: of more than 300,000 it
-        takes as many, drawn by chance with a fixed seed.
+        SentencePiece keeps all training captions in memory, with up to 2 KB for each caption
+        without spaces. From more than 300,000 captions, a random sample of 300,000 is used, drawn
+        with a fixed seed.
 
         Args:
-            captions: captions of the train split, standardised here.
-            max_size: tokens at most, the four special ones included; fewer where there is nothing
-                left to merge.
-            character_coverage: share of the captions' characters that have a piece, the most
-                frequent ones first.
-            standardization: of the captions.
+            captions: captions of the train split, not standardized yet.
+            max_size: maximum number of tokens, including the four special tokens. There are fewer
+                if no pieces are left to merge.
+            character_coverage: share of the characters in the captions for which there is a piece;
+                the rarest characters are left out.
+            standardization: how captions are standardized.
 
         Raises:
-            InputError: no caption has a word, or `max_size` has no room for the characters.
+            InputError: the captions contain no word, or `max_size` is too small for the characters.
         """
         import sentencepiece
 
         texts = _sample(map(standardization, captions))
         if not any(texts):
-            raise InputError("no text for the vocabulary: no train caption has a word in it")
+            raise InputError("the vocabulary would be empty: no train caption contains a word")
         model = io.BytesIO()
         try:
             sentencepiece.SentencePieceTrainer.train(
@@ -98,13 +99,13 @@ class SubwordVocabulary(Vocabulary):
                 model_writer=model,
                 vocab_size=max_size,
                 character_coverage=character_coverage,
-                **_TRAINING,
+                **_TRAINING_OPTIONS,
             )
         except RuntimeError as error:
             if found := re.search(r"smaller than required_chars\. \d+ vs (\d+)", str(error)):
                 raise InputError(
                     f"vocabulary.max_size is {max_size}, but a piece for every character and the "
-                    f"special tokens take {found[1]}: raise it, or lower "
+                    f"special tokens take {found[1]}: increase it, or decrease "
                     f"vocabulary.character_coverage ({character_coverage})"
                 ) from None
             raise
@@ -114,64 +115,64 @@ class SubwordVocabulary(Vocabulary):
     def load(
         cls, folder: Path | str, standardization: Standardization = standardize
     ) -> SubwordVocabulary:
-        """Read what `save` wrote.
+        """Load a vocabulary that `save` wrote.
 
         Raises:
-            InputError: a file is missing or damaged, or the two don't belong together.
+            InputError: a file is missing or damaged, or the two files disagree.
         """
         path = Path(folder) / MODEL_FILE
         try:
             model = path.read_bytes()
         except FileNotFoundError:
             raise InputError(f"{path} is missing: run `dvc repro vocabulary`") from None
-        _check(str(path), _processor(model))
+        _check(str(path), _load_processor(model))
         vocabulary = cls(model, standardization)
         listed = Path(folder) / LIST_FILE
         if read_tokens(listed) != vocabulary.tokens:
             raise InputError(
-                f"{listed} doesn't list the pieces of {MODEL_FILE} beside it: "
+                f"{listed} does not list the pieces of {MODEL_FILE} in the same folder: "
                 "run `dvc repro vocabulary`"
             )
         return vocabulary
 
     @cached_property
     def tokens(self) -> tuple[str, ...]:  # type: ignore[override]
-        """The four of `SPECIAL_TOKENS`, then the pieces."""
+        """The special tokens, then the pieces."""
         pieces = range(len(SPECIAL_TOKENS), len(self._processor))
         return (*SPECIAL_TOKENS, *map(self._processor.id_to_piece, pieces))
 
     def split(self, text: str) -> list[int]:
-        """Ids of a standardised text's pieces, without `START` and `END`."""
+        """Ids of the pieces of a standardized text, without `START` and `END`."""
         return list(self._processor.encode(text))
 
     def join(self, ids: list[int]) -> str:
-        """The text of pieces, with the spaces where they belong."""
+        """The text of the pieces with these ids, with spaces between words only."""
         return " ".join(self._processor.decode(ids).split())
 
     @property
     def own_files(self) -> dict[str, bytes]:
-        """`vocabulary.txt`, for people, and `subwords.model`, which can be made into it."""
+        """`subwords.model`, and `vocabulary.txt`, a readable list of its pieces."""
         return {LIST_FILE: to_bytes(self.tokens), MODEL_FILE: self.model}
 
     @cached_property
     def _processor(self) -> Any:
-        return _processor(self.model)
+        return _load_processor(self.model)
 
 
 def _sample(texts: Iterable[str]) -> list[str]:
-    """All texts, or `_MOST_CAPTIONS` of them, each equally likely (reservoir sampling)."""
+    """All texts, or a random sample of `_MAX_TRAINING_CAPTIONS` (reservoir sampling)."""
     random = Random(0)
-    kept: list[str] = []
+    sample: list[str] = []
     for number, text in enumerate(texts):
-        if number < _MOST_CAPTIONS:
-            kept.append(text)
-        elif (place := random.randrange(number + 1)) < _MOST_CAPTIONS:
-            kept[place] = text
-    return kept
+        if number < _MAX_TRAINING_CAPTIONS:
+            sample.append(text)
+        elif (place := random.randrange(number + 1)) < _MAX_TRAINING_CAPTIONS:
+            sample[place] = text
+    return sample
 
 
-def _processor(model: bytes) -> Any:
-    """SentencePiece with a model loaded; None where the bytes are no model."""
+def _load_processor(model: bytes) -> Any:
+    """A SentencePiece processor for a model; None if the bytes are not a model."""
     import sentencepiece
 
     try:
@@ -181,10 +182,11 @@ def _processor(model: bytes) -> Any:
 
 
 def _check(name: str, processor: Any) -> None:
-    """Raise an InputError where a model can't be read or has other special tokens."""
+    """Raise an InputError if a model is not readable or has other special tokens."""
     special = len(SPECIAL_LINES)
     found = [] if processor is None else [*map(processor.id_to_piece, range(special))]
     if found != [*SPECIAL_LINES]:
         raise InputError(
-            f"{name} is damaged or was not made here: run `dvc repro vocabulary`, or `dvc checkout`"
+            f"{name} is damaged or was not written by this project: "
+            "run `dvc repro vocabulary` or `dvc checkout`"
         )

@@ -1,6 +1,6 @@
-"""What words and subwords have in common: captions to token ids and back, files, counts.
+"""Base class of both kinds of vocabulary: encoding, decoding, counting and saving.
 
-Legend: V tokens in the vocabulary, special ones included.
+Legend: `V` tokens in the vocabulary, including the special tokens.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ STANDARDIZATION_FILE = "standardization.json"
 
 
 class Vocabulary(ABC):
-    """The tokens that captions are written in; a token's id is its position.
+    """An ordered list of tokens. The id of a token is its position.
 
     Attributes:
-        tokens: the four of `SPECIAL_TOKENS` (ids `PAD`, `UNK`, `START`, `END`), then the others.
-        standardization: what captions go through first.
+        tokens: the special tokens (ids `PAD`, `UNK`, `START`, `END`), then all others.
+        standardization: how captions are standardized before they are split into tokens.
     """
 
     tokens: tuple[str, ...]
@@ -38,29 +38,29 @@ class Vocabulary(ABC):
 
     @abstractmethod
     def split(self, text: str) -> list[int]:
-        """Ids of a standardised text, without `START` and `END`; what is unknown is `UNK`."""
+        """Ids of a standardized text, without `START` and `END`; unknown tokens are `UNK`."""
 
     @abstractmethod
     def join(self, ids: list[int]) -> str:
-        """The text of ids that are no `PAD`, `START` or `END`."""
+        """The text of ids, which must not include `PAD`, `START` or `END`."""
 
     @property
     @abstractmethod
     def own_files(self) -> Mapping[str, bytes]:
-        """The files that the tokens are kept in, by name."""
+        """The files that contain the tokens: their contents by name."""
 
     def __len__(self) -> int:
         return len(self.tokens)
 
     def encode(self, caption: str, max_length: int | None = None) -> list[int]:
-        """Ids of a caption, standardised here, between `START` and `END`.
+        """Encode a caption as `START`, the ids of its tokens, `END`.
 
         Args:
-            caption: any text.
-            max_length: ids at most; tokens that do not fit are cut, `END` stays.
+            caption: any text, not standardized yet.
+            max_length: maximum number of ids. Longer captions are truncated before `END`.
 
         Raises:
-            ValueError: `max_length` has no room for `START` and `END`.
+            ValueError: `max_length` is less than 2.
         """
         if max_length is not None and max_length < 2:
             raise ValueError(f"max_length must be 2 or more, not {max_length}")
@@ -70,41 +70,44 @@ class Vocabulary(ABC):
         return [START, *ids, END]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of `ids` up to the first `END`, without `START` and `PAD`.
+        """Decode ids up to the first `END`; `START` and `PAD` are skipped.
 
         Raises:
             ValueError: an id is not in the vocabulary.
         """
-        return self.join(self._said(ids))
+        return self.join(self._content_ids(ids))
 
     def pieces(self, ids: Iterable[int]) -> list[tuple[str, int]]:
-        """Each token of `ids` that `decode` makes text of, and which word it is part of.
+        """List the tokens that `decode` turns into text, each with the word it is part of.
 
         Returns:
-            The token, and the place of its word, from 0, in `decode(ids).split()`.
+            Pairs of a token and the index of its word in `decode(ids).split()`.
 
         Raises:
             ValueError: an id is not in the vocabulary.
         """
-        said = self._said(ids)
-        texts = [self.join(said[:end]) for end in range(len(said) + 1)]
+        content = self._content_ids(ids)
+        texts = [self.join(content[:end]) for end in range(len(content) + 1)]
         pieces: list[tuple[str, int]] = []
         word = max(len(texts[-1].split()) - 1, 0)
-        for place in range(len(said) - 1, -1, -1):
-            # What adds nothing but a space belongs to the word after it.
+        for place in range(len(content) - 1, -1, -1):
+            # A piece that adds only a space is part of the next word.
             if texts[place + 1] != texts[place]:
                 word = len(texts[place + 1].split()) - 1
-            pieces.append((self.tokens[said[place]], word))
+            pieces.append((self.tokens[content[place]], word))
         return pieces[::-1]
 
     def count(self, captions: Iterable[str]) -> NDArray[np.int64]:
-        """How often each token occurs in `captions`, uncut: `START` and `END` once in each. [V]."""
+        """Count each token in `captions`, including `START` and `END`; returns int64 `[V]`."""
         counts = Counter(token for caption in captions for token in self.encode(caption))
         return np.array([counts[token] for token in range(len(self))], np.int64)
 
     @cached_property
     def files(self) -> dict[str, bytes]:
-        """All that `save` writes, by name; how captions are standardised only where it was set."""
+        """The files that `save` writes: contents by name.
+
+        The standardization has a file only if it differs from the default.
+        """
         files = dict(self.own_files)
         if self.standardization != standardize:
             settings = json.dumps(asdict(self.standardization), indent=2, sort_keys=True)
@@ -113,14 +116,14 @@ class Vocabulary(ABC):
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 in hexadecimal: of the one file that `save` writes, or of all their sums."""
+        """SHA-256 checksum in hexadecimal: of the only file, or of the checksums of all files."""
         sums = {name: hashlib.sha256(data).hexdigest() for name, data in self.files.items()}
         if list(sums) == [LIST_FILE]:
             return sums[LIST_FILE]
         return hashlib.sha256(json.dumps(sums, sort_keys=True).encode()).hexdigest()
 
     def save(self, folder: Path | str) -> None:
-        """Write `files` into `folder`, and remove what another vocabulary left there."""
+        """Write `files` to `folder`, and delete the files of another vocabulary there."""
         for name in (LIST_FILE, MODEL_FILE, STANDARDIZATION_FILE):
             if name in self.files:
                 with atomic_path(Path(folder) / name) as temporary:
@@ -128,8 +131,9 @@ class Vocabulary(ABC):
             else:
                 (Path(folder) / name).unlink(missing_ok=True)
 
-    def _said(self, ids: Iterable[int]) -> list[int]:
-        said = []
+    def _content_ids(self, ids: Iterable[int]) -> list[int]:
+        """The ids up to the first `END`, without `START` and `PAD`."""
+        content = []
         for value in ids:
             token = int(value)
             if not 0 <= token < len(self):
@@ -137,5 +141,5 @@ class Vocabulary(ABC):
             if token == END:
                 break
             if token not in (START, PAD):
-                said.append(token)
-        return said
+                content.append(token)
+        return content

@@ -1,4 +1,4 @@
-"""Captions as words: what stands between spaces."""
+"""Vocabularies of words, which are separated by spaces."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _SPECIAL = frozenset((*SPECIAL_TOKENS, *SPECIAL_LINES))
 
 @dataclass(frozen=True)
 class WordVocabulary(Vocabulary):
-    """Words by falling count.
+    """A vocabulary of words.
 
     Attributes:
-        tokens: the four of `SPECIAL_TOKENS`, then words.
-        standardization: what captions go through before they are cut at spaces.
+        tokens: the special tokens, then words by descending count.
+        standardization: how captions are standardized before they are split at spaces.
     """
 
     tokens: tuple[str, ...]
@@ -41,13 +41,13 @@ class WordVocabulary(Vocabulary):
         min_count: int = 1,
         standardization: Standardization = standardize,
     ) -> WordVocabulary:
-        """The most frequent words of `captions`, by falling count, equal counts alphabetically.
+        """Collect the most frequent words of captions, by descending count, then alphabetically.
 
         Args:
-            captions: captions of the train split, standardised here.
-            max_size: tokens at most, the four special ones included.
-            min_count: words seen less often are left out.
-            standardization: of the captions.
+            captions: captions of the train split, not standardized yet.
+            max_size: maximum number of tokens, including the four special tokens.
+            min_count: minimum count of a word; rarer words are left out.
+            standardization: how captions are standardized.
 
         Raises:
             InputError: no word is left.
@@ -60,8 +60,8 @@ class WordVocabulary(Vocabulary):
         words = frequent[: max(0, max_size - len(SPECIAL_TOKENS))]
         if not words:
             raise InputError(
-                f"no word for the vocabulary: {len(counts)} words in the train captions, "
-                f"{len(frequent)} of them seen vocabulary.min_count ({min_count}) times or more, "
+                f"the vocabulary would be empty: the train captions contain {len(counts)} words, "
+                f"{len(frequent)} of them at least vocabulary.min_count ({min_count}) times, and "
                 f"vocabulary.max_size is {max_size}"
             )
         return cls((*SPECIAL_TOKENS, *words), standardization)
@@ -70,10 +70,11 @@ class WordVocabulary(Vocabulary):
     def load(
         cls, folder: Path | str, standardization: Standardization = standardize
     ) -> WordVocabulary:
-        """Read what `save` wrote.
+        """Load a vocabulary that `save` wrote.
 
         Raises:
-            InputError: the file is missing, is cut off or holds no vocabulary; names the line.
+            InputError: the file is missing, truncated or not a vocabulary; the message names the
+                line.
         """
         path = Path(folder) / LIST_FILE
         tokens = read_tokens(path)
@@ -81,36 +82,34 @@ class WordVocabulary(Vocabulary):
         return cls(tokens, standardization)
 
     def split(self, text: str) -> list[int]:
-        """Ids of a standardised text's words, without `START` and `END`; unknown ones are `UNK`."""
+        """Ids of a standardized text, without `START` and `END`; unknown words are `UNK`."""
         return [self._ids.get(word, UNK) for word in text.split()]
 
     def join(self, ids: list[int]) -> str:
-        """The words of ids, with spaces between."""
+        """The words with these ids, separated by spaces."""
         return " ".join(self.tokens[token] for token in ids)
 
     @property
     def own_files(self) -> dict[str, bytes]:
-        """`vocabulary.txt`."""
+        """`vocabulary.txt`, the list of tokens."""
         return {LIST_FILE: to_bytes(self.tokens)}
 
     @cached_property
     def _ids(self) -> dict[str, int]:
-        """Of words alone: "[END]" in a caption doesn't end it."""
+        """Ids of words, without special tokens: an "[END]" in a caption must not end it."""
         first = len(SPECIAL_TOKENS)
         return {token: number for number, token in enumerate(self.tokens[first:], start=first)}
 
 
 def _check(name: str, tokens: Sequence[str], standardization: Standardization) -> None:
-    """Raise an InputError that names the first line that has no place in a vocabulary."""
+    """Raise an InputError that names the first line that is not a standardized, unique word."""
     lines = to_lines(tokens)
     seen: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
-        # One word: whitespace inside survives standardisation.
-        good = standardization(line) == line and len(line.split()) == 1
-        if number > len(SPECIAL_LINES) and not good:
-            raise InputError(
-                f"{name} line {number}: {line!r} found where a standardised word belongs"
-            )
+        # Standardization keeps spaces, so that the number of words must be checked too.
+        is_word = standardization(line) == line and len(line.split()) == 1
+        if number > len(SPECIAL_LINES) and not is_word:
+            raise InputError(f"{name} line {number}: must be a standardized word, found {line!r}")
         if line in seen:
-            raise InputError(f"{name} line {number}: {line!r} is on line {seen[line]} already")
+            raise InputError(f"{name} line {number}: {line!r} is already on line {seen[line]}")
         seen[line] = number
