@@ -91,7 +91,7 @@ def test_figures_that_are_not_those_of_the_captions_do_not_pass(
     status, lines, _ = gate(limits, "--base", "main")
     assert status == 1
     assert [line[:4] for line in lines] == ["pass", "FAIL", "pass"]
-    assert "says bleu_4 0.9000, its captions score 0.0000" in lines[1]
+    assert "says bleu_4 0.9000, but its captions score 0.0000" in lines[1]
 
 
 @pytest.mark.slow

@@ -1,7 +1,8 @@
-"""Revisions are compared by the same words, whatever each was evaluated by."""
+"""Revisions are compared with the same tokenizer, whatever each was evaluated with."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,18 @@ from ruamel.yaml import YAML
 
 from captioning.core.errors import InputError
 from captioning.core.files import write_json
-from captioning.evaluation.metrics import score
 from captioning.evaluation.predictions import Prediction, write_predictions
-from captioning.evaluation.words import ScoredText
+from captioning.evaluation.scoring import score
+from captioning.evaluation.words import ScoringTokenizer
 from captioning.experiments.comparison import Experiment, compare
 from captioning.experiments.gate import Limits, drop_checks
 from captioning.experiments.revisions import Revision
-from captioning.experiments.scored_runs import common_text, own_text, score_run, stale_figures
+from captioning.experiments.scored_runs import (
+    common_tokenizer,
+    own_tokenizer,
+    score_run,
+    stale_figures,
+)
 
 REFERENCES = [["빨간 별이 왼쪽에 있습니다"], ["파란 원이 있다"], ["노란 Ａ 사각형"]]
 CAPTIONS = ["빨간 별이 왼쪽에 있다", "파란 원이", "노란 a 사각형"]
@@ -35,7 +41,7 @@ def revision(folder: Path, name: str, captions: list[str], **params: dict[str, o
     write_predictions(root / "data/predictions.jsonl", rows)
     YAML().dump({"train": {"seed": 1}, **params}, root / "params.yaml")
     found = Revision(name, None, root)
-    report = score(captions, REFERENCES, 100, 1, text=own_text(found))
+    report = score(captions, REFERENCES, 100, 1, tokenizer=own_tokenizer(found))
     write_json(root / "metrics/evaluate.json", report)
     return found
 
@@ -51,46 +57,66 @@ def characters(tmp_path) -> Revision:
     return revision(tmp_path, "characters", CAPTIONS, evaluate=evaluate, vocabulary=vocabulary)
 
 
-def test_params_say_which_words_and_older_ones_mean_the_default(words, characters):
-    assert own_text(words) == ScoredText() and own_text(characters) == ScoredText("char", "nfkc")
+def test_params_name_the_tokenizer_and_older_params_mean_the_default(words, characters):
+    assert own_tokenizer(words) == ScoringTokenizer()
+    assert own_tokenizer(characters) == ScoringTokenizer("char", "nfkc")
 
 
-def test_the_baselines_tokenizer_counts_and_the_coarser_normal_form(words, characters):
-    assert common_text([words, characters]) == ScoredText("none", "nfkc")
-    assert common_text([characters, words]) == ScoredText("char", "nfkc")
-    assert common_text([words, words]) == ScoredText()
+def test_all_use_the_baselines_tokenizer_and_the_coarser_normal_form(words, characters):
+    assert common_tokenizer([words, characters]) == ScoringTokenizer("none", "nfkc")
+    assert common_tokenizer([characters, words]) == ScoringTokenizer("char", "nfkc")
+    assert common_tokenizer([words, words]) == ScoringTokenizer()
 
 
-def test_equal_captions_are_equal_whatever_they_were_evaluated_by(words, characters):
+def test_equal_captions_are_equal_whatever_they_were_evaluated_with(words, characters):
     assert words.figures["bleu_1"] != characters.figures["bleu_1"]
     found = compare([Experiment(r.name, (r,)) for r in (characters, words)], images=5)
-    assert all(difference.value == 0 for difference in found.against[0].differences.values())
+    assert all(difference.value == 0 for difference in found.deltas[0].differences.values())
     assert found.runs[0][0].metrics["bleu_1"] == pytest.approx(
         characters.figures["bleu_1"], abs=1e-6
     )
     (note,) = found.notes
-    assert note.startswith("words was evaluated by other words (tokenizer none, nfc) than those")
-    assert note.endswith("compared by here (tokenizer char, nfkc)")
+    assert note == (
+        "words was evaluated with tokenizer none, nfc; here all revisions are compared with "
+        "tokenizer char, nfkc"
+    )
 
 
-def test_recorded_figures_are_checked_by_the_words_that_they_are_of(words, characters):
-    text = common_text([characters, words])
-    assert stale_figures(words, score_run(words, characters, text), text) is None
+def test_recorded_figures_are_checked_with_the_tokenizer_of_their_run(words, characters):
+    tokenizer = common_tokenizer([characters, words])
+    assert stale_figures(words, score_run(words, characters, tokenizer), tokenizer) is None
     write_json(words.root / "metrics/evaluate.json", {"bleu_1": 0.9})
     stale = Revision("words", None, words.root)
-    message = stale_figures(stale, score_run(stale, characters, text), text)
-    assert message is not None and "says bleu_1 0.9000, its captions score" in message
+    message = stale_figures(stale, score_run(stale, characters, tokenizer), tokenizer)
+    assert message is not None and "says bleu_1 0.9000, but its captions score" in message
 
 
-def test_the_gate_compares_by_the_bases_words(words, characters):
+def test_the_gate_compares_with_the_bases_tokenizer(words, characters):
     limits = Limits(largest_significant_drop={"bleu_1": 0, "cider_d": 0})
     checks = list(drop_checks(limits, words, characters))
     assert [check.passed for check in checks] == [True, True]
     assert all(check.reason.endswith("no drop") for check in checks)
 
 
-def test_words_that_cannot_be_had_name_the_revision(tmp_path):
+@pytest.mark.skipif(shutil.which("java") is None, reason="no java on the PATH")
+def test_runs_evaluated_with_ptb_are_compared_and_gated_with_it(tmp_path, words, monkeypatch):
+    ptb = revision(tmp_path, "ptb", CAPTIONS, evaluate={"tokenizer": "ptb"})
+    assert own_tokenizer(ptb) == ScoringTokenizer("ptb")
+    found = compare([Experiment(r.name, (r,)) for r in (ptb, words)], images=5)
+    assert all(difference.value == 0 for difference in found.deltas[0].differences.values())
+    assert found.notes == (
+        "words was evaluated with tokenizer none, nfc; here all revisions are compared with "
+        "tokenizer ptb, nfc",
+    )
+    limits = Limits(largest_significant_drop={"bleu_1": 0})
+    assert [check.passed for check in drop_checks(limits, ptb, ptb)] == [True]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match="ptb: evaluate.tokenizer ptb needs Java"):
+        compare([Experiment(r.name, (r,)) for r in (ptb, words)], images=5)
+
+
+def test_an_unknown_tokenizer_names_the_revision(tmp_path):
     unknown = revision(tmp_path, "odd", CAPTIONS)
     (unknown.root / "params.yaml").write_text("evaluate: {tokenizer: klingon}")
     with pytest.raises(InputError, match=r"params\.yaml of odd: evaluate\.tokenizer: .*'klingon'"):
-        own_text(Revision("odd", None, unknown.root))
+        own_tokenizer(Revision("odd", None, unknown.root))

@@ -32,7 +32,7 @@ from ruamel.yaml import YAML
 
 from captioning.core.files import write_json
 from captioning.evaluation.predictions import Prediction, write_predictions
-from captioning.evaluation.metrics import score
+from captioning.evaluation.scoring import score
 
 params = YAML(typ="safe", pure=True).load(Path("params.yaml").read_text())
 words = [f"w{number}" for number in range(9)]

@@ -1,4 +1,8 @@
-"""CIDEr-D without all n-grams of a split in memory.
+"""CIDEr-D of a whole split, as the literature reports it, in little memory.
+
+Training has a CIDEr-D of its own (`training.rewards`). It works on token ids, one batch at a time,
+takes document frequencies from the train split and counts `[END]` as a word. Figures here must be
+COCO-caption's instead: its code, on words, with document frequencies of the split scored.
 
 Legend: N images.
 """
@@ -13,8 +17,8 @@ from numpy.typing import NDArray
 from pycocoevalcap.cider.cider_scorer import CiderScorer, cook_refs, cook_test
 
 
-class _Mapped(Sequence[Any]):
-    """Another sequence, with a function applied to an item whenever it is read."""
+class _LazyMap(Sequence[Any]):
+    """A view of a sequence that applies a function to an item whenever it is read."""
 
     def __init__(self, items: Sequence[Any], function: Callable[[Any], Any]) -> None:
         self._items = items
@@ -28,19 +32,19 @@ class _Mapped(Sequence[Any]):
 
 
 def cider_d(captions: Sequence[str], references: Sequence[Sequence[str]]) -> NDArray[np.float64]:
-    """COCO-caption's CIDEr-D (package pycocoevalcap) of every caption.
+    """CIDEr-D of every caption (Vedantam et al. 2015), by COCO-caption's scorer (pycocoevalcap).
 
-    Its scorer goes through the images twice, for the document frequencies and for the scores. It
-    would hold the n-grams of them all; here it gets each image's when it comes to it.
+    The scorer reads the images twice, for the document frequencies and for the scores. By itself
+    it would hold the n-grams of all images; here they are computed whenever it reads an image.
 
     Args:
-        captions: one an image, standardised.
-        references: of each image, one or more, standardised.
+        captions: one caption an image, words joined by spaces.
+        references: one or more references of each image, likewise.
 
     Returns:
-        float [N].
+        float64 [N].
     """
     scorer = CiderScorer()
-    scorer.ctest = _Mapped(captions, cook_test)
-    scorer.crefs = _Mapped(references, cook_refs)
+    scorer.ctest = _LazyMap(captions, cook_test)
+    scorer.crefs = _LazyMap(references, cook_refs)
     return np.asarray(scorer.compute_score()[1], np.float64)

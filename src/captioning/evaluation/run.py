@@ -1,4 +1,4 @@
-"""Captioning the test split and measuring the captions."""
+"""The work of stage `evaluate`: write the captions of the test split, then score them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 from captioning.data.raw_table import read_raw
 from captioning.evaluation.caption_split import CaptionedImage
-from captioning.evaluation.metrics import score
 from captioning.evaluation.predictions import Prediction, read_predictions, write_predictions
 from captioning.evaluation.scene_attention import AttentionPeaks
 from captioning.evaluation.scene_truth import CaptionTruth
-from captioning.evaluation.words import ScoredText
+from captioning.evaluation.scoring import score
+from captioning.evaluation.words import ScoringTokenizer
 
 
 class Observer:
@@ -56,34 +56,31 @@ def write_captions(path: Path | str, images: Iterable[CaptionedImage], observer:
 
 
 def score_captions(
-    path: Path | str, raw: Path | str, text: ScoredText, bootstrap_samples: int, seed: int
+    path: Path | str,
+    raw: Path | str,
+    tokenizer: ScoringTokenizer,
+    bootstrap_samples: int,
+    seed: int,
 ) -> dict[str, Any]:
-    """Metrics of the predictions at `path`.
+    """Score the predictions at `path`.
 
     Args:
-        path: JSON Lines, see `predictions`.
-        raw: folder of the raw table; its train captions tell which captions are new.
-        text: how captions are cut into words.
+        path: JSON Lines file of predictions.
+        raw: folder of the raw table; its train captions show which captions are new.
+        tokenizer: tokenizer that cuts captions into words.
         bootstrap_samples: number of resamples behind the intervals.
         seed: random seed of the resamples.
 
     Returns:
-        See `metrics.score`.
+        The report that `scoring.score` describes.
     """
     predictions = read_predictions(path)
-    captions = [prediction.caption for prediction in predictions]
+    rows = read_raw(raw, "train", columns=["captions"])
     return score(
-        captions,
+        [prediction.caption for prediction in predictions],
         [prediction.references for prediction in predictions],
         bootstrap_samples,
         seed,
-        _in_training(captions, raw, text),
-        text,
+        (caption for row in rows for caption in row["captions"]),
+        tokenizer,
     )
-
-
-def _in_training(captions: Iterable[str], raw: Path | str, text: ScoredText) -> set[str]:
-    """The standardized captions that some train image has word for word."""
-    wanted = {text(caption) for caption in captions}
-    rows = read_raw(raw, "train", columns=["captions"])
-    return wanted.intersection(text(caption) for row in rows for caption in row["captions"])

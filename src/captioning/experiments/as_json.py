@@ -1,4 +1,4 @@
-"""A comparison as one JSON document; numbers rounded to six digits."""
+"""Formats a comparison as one JSON document, with numbers rounded to six digits."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SEEDS = (
 
 
 def as_json(comparison: Comparison) -> str:
-    """The whole comparison; params and other figures as lists, one value a revision."""
+    """Format a comparison; params and other figures are lists with one value for each revision."""
     document = {
         "images": comparison.images,
         "experiments": [
@@ -56,14 +56,12 @@ def as_json(comparison: Comparison) -> str:
                 "name": experiment.name,
                 "differences": {
                     metric: _difference_values(difference)
-                    for metric, difference in against.differences.items()
+                    for metric, difference in delta.differences.items()
                 },
-                "changed_images": against.changed_total,
-                "changed_most": [_image_values(image) for image in against.changed],
+                "changed_images": delta.changed_total,
+                "changed_most": [_image_values(image) for image in delta.changed],
             }
-            for experiment, against in zip(
-                comparison.experiments[1:], comparison.against, strict=True
-            )
+            for experiment, delta in zip(comparison.experiments[1:], comparison.deltas, strict=True)
         ],
         "method": method(comparison),
         "notes": list(comparison.notes),

@@ -1,4 +1,4 @@
-"""A comparison as text for a terminal and as Markdown for a pull request."""
+"""Formats a comparison as text for a terminal and as Markdown for a pull request."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import html
 import json
 import statistics
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+from tabulate import tabulate
 
 from captioning.evaluation.metrics import METRICS
 from captioning.experiments.as_json import method
-from captioning.experiments.comparison import Against, ChangedImage, Comparison, Experiment
+from captioning.experiments.comparison import BaselineDelta, ChangedImage, Comparison, Experiment
 from captioning.experiments.significance import (
     Difference,
     Run,
@@ -19,15 +21,22 @@ from captioning.experiments.significance import (
     mean_resampled,
     spread,
 )
-from captioning.experiments.tables import Table, escaped
+
+
+class _Table(NamedTuple):
+    """A title, the names of the columns, and rows of as many cells."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
 
 
 def as_text(comparison: Comparison) -> str:
-    """For a terminal."""
-    parts = [table.text() for table in _tables(comparison)]
-    for experiment, against in zip(comparison.experiments[1:], comparison.against, strict=True):
-        lines = [_changed_title(comparison, experiment, against)]
-        for image in against.changed:
+    """Format a comparison for a terminal."""
+    parts = [_text_table(table) for table in _tables(comparison)]
+    for experiment, delta in zip(comparison.experiments[1:], comparison.deltas, strict=True):
+        lines = [_changed_title(comparison, experiment, delta)]
+        for image in delta.changed:
             lines.append(f"  {image.image_id}  {_scores(image)}")
             lines += [f"    before  {caption}" for caption in image.before]
             lines += [f"    after   {caption}" for caption in image.after]
@@ -36,59 +45,81 @@ def as_text(comparison: Comparison) -> str:
 
 
 def as_markdown(comparison: Comparison) -> str:
-    """For a pull request; the changed captions are folded away."""
-    parts = ["## Captions compared", *(table.markdown() for table in _tables(comparison))]
-    for experiment, against in zip(comparison.experiments[1:], comparison.against, strict=True):
-        title = _changed_title(comparison, experiment, against)
+    """Format a comparison for a pull request; the changed captions are collapsed."""
+    parts = ["## Captions compared"]
+    for table in _tables(comparison):
+        parts += [f"### {_escaped(table.title)}", _markdown_table(table.header, table.rows)]
+    for experiment, delta in zip(comparison.experiments[1:], comparison.deltas, strict=True):
+        title = _changed_title(comparison, experiment, delta)
         rows = [
             (image.image_id, _scores(image), " / ".join(image.before), " / ".join(image.after))
-            for image in against.changed
+            for image in delta.changed
         ]
         if rows:
-            table = Table("", ("image", "CIDEr-D", "before", "after"), rows).markdown()
-            body = table.partition("\n\n")[2]
+            body = _markdown_table(("image", "CIDEr-D", "before", "after"), rows)
             parts.append(
                 f"<details><summary>{html.escape(title)}</summary>\n\n{body}\n\n</details>"
             )
         else:
-            parts.append(escaped(title))
-    return "\n\n".join([*parts, *map(escaped, _remarks(comparison))])
+            parts.append(_escaped(title))
+    return "\n\n".join([*parts, *map(_escaped, _remarks(comparison))])
 
 
-def _tables(comparison: Comparison) -> list[Table]:
-    """What is compared; params and figures that differ; metrics; differences."""
+def _text_table(table: _Table) -> str:
+    """The title, then indented columns."""
+    # Cells are text already: tabulate must not parse and align them as numbers.
+    body = tabulate([table.header, *table.rows], tablefmt="plain", disable_numparse=True)
+    return "\n".join([table.title, *(f"  {line}".rstrip() for line in body.splitlines())])
+
+
+def _markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    cells = [list(map(_escaped, row)) for row in rows]
+    names = list(map(_escaped, header))
+    return tabulate(cells, names, tablefmt="github", disable_numparse=True)
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown shows as it is, on one line."""
+    text = " ".join(text.split())
+    for sign in "\\|`*_<>[]":
+        text = text.replace(sign, f"\\{sign}")
+    return text
+
+
+def _tables(comparison: Comparison) -> list[_Table]:
+    """The experiments; params and figures that differ; metrics; differences."""
     names = [experiment.name for experiment in comparison.experiments]
     tables = [_experiments(comparison)]
     if comparison.params:
         rows = [(key, *map(_values, row)) for key, row in comparison.params.items()]
-        tables.append(Table("Params that differ", ("param", *names), rows))
+        tables.append(_Table("Params that differ", ("param", *names), rows))
     title = f"Metrics over {comparison.images} images, with 95% intervals"
     rows = [(metric, *(_metric(runs, metric) for runs in comparison.runs)) for metric in METRICS]
-    tables.append(Table(title, ("metric", *names), rows))
-    for experiment, against in zip(comparison.experiments[1:], comparison.against, strict=True):
-        tables.append(_differences(names[0], experiment, against))
+    tables.append(_Table(title, ("metric", *names), rows))
+    for experiment, delta in zip(comparison.experiments[1:], comparison.deltas, strict=True):
+        tables.append(_differences(names[0], experiment, delta))
     differing = {key: row for key, row in comparison.figures.items() if len(set(sum(row, ()))) > 1}
     if differing:
         rows = [(key, *map(_figure, row)) for key, row in differing.items()]
-        tables.append(Table("Other figures that differ", ("figure", *names), rows))
+        tables.append(_Table("Other figures that differ", ("figure", *names), rows))
     return tables
 
 
-def _experiments(comparison: Comparison) -> Table:
-    """Which revisions stand behind which name."""
+def _experiments(comparison: Comparison) -> _Table:
+    """The revisions of every experiment."""
     rows = [
         (experiment.name, revision.name, (revision.commit or "")[:7] or "-")
         for experiment in comparison.experiments
         for revision in experiment.revisions
     ]
     title = f"Baseline: {comparison.experiments[0].name}"
-    return Table(title, ("experiment", "revision", "commit"), rows)
+    return _Table(title, ("experiment", "revision", "commit"), rows)
 
 
-def _differences(baseline: str, experiment: Experiment, against: Against) -> Table:
-    """Every metric's difference, interval, p-value and what that means."""
+def _differences(baseline: str, experiment: Experiment, delta: BaselineDelta) -> _Table:
+    """Difference, interval, p-value and verdict of every metric."""
     rows = []
-    for metric, difference in against.differences.items():
+    for metric, difference in delta.differences.items():
         row = [metric, gain(difference), f"{difference.p:.4f}"]
         if difference.seed_margin is not None:
             row.append(f"{difference.seed_margin:.4f}")
@@ -96,7 +127,7 @@ def _differences(baseline: str, experiment: Experiment, against: Against) -> Tab
     header = ["metric", "difference [95%]", "p"]
     if len(rows[0]) > len(header) + 1:
         header.append("margin over seeds")
-    return Table(f"{experiment.name} against {baseline}", [*header, "verdict"], rows)
+    return _Table(f"{experiment.name} against {baseline}", [*header, "verdict"], rows)
 
 
 def gain(difference: Difference) -> str:
@@ -109,7 +140,7 @@ def _signed(value: float) -> str:
 
 
 def _metric(runs: Sequence[Run], metric: str) -> str:
-    """The value with its 95% interval over images; over seeds also mean ± standard deviation."""
+    """The value with its 95% interval; for several runs, mean ± standard deviation over seeds."""
     low, high = interval(mean_resampled(runs, metric))
     deviation = spread(runs, metric)
     seeds = "" if deviation is None else f" ± {deviation:.4f}"
@@ -117,7 +148,7 @@ def _metric(runs: Sequence[Run], metric: str) -> str:
 
 
 def _values(values: Sequence[Any]) -> str:
-    """A param's values, each once."""
+    """The distinct values of a param."""
     return ", ".join(dict.fromkeys(json.dumps(v, ensure_ascii=False, default=str) for v in values))
 
 
@@ -129,12 +160,12 @@ def _figure(values: Sequence[float | None]) -> str:
     return shown if len(known) == 1 else f"{shown} ± {statistics.stdev(known):.2g}"
 
 
-def _changed_title(comparison: Comparison, experiment: Experiment, against: Against) -> str:
+def _changed_title(comparison: Comparison, experiment: Experiment, delta: BaselineDelta) -> str:
     title = (
-        f"{experiment.name} against {comparison.experiments[0].name}: other captions for "
-        f"{against.changed_total} of {comparison.images} images"
+        f"{experiment.name} against {comparison.experiments[0].name}: different captions for "
+        f"{delta.changed_total} of {comparison.images} images"
     )
-    return f"{title}; changed most by CIDEr-D:" if against.changed else title
+    return f"{title}; the largest changes in CIDEr-D:" if delta.changed else title
 
 
 def _scores(image: ChangedImage) -> str:

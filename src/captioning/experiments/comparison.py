@@ -1,6 +1,6 @@
-"""Experiments held against a baseline: params, metrics, differences, images that changed most.
+"""Compares experiments with a baseline: params, metrics, differences, images that changed most.
 
-An experiment is one revision, or several that differ in the seed alone.
+An experiment is one revision, or several that differ only in the seed.
 """
 
 from __future__ import annotations
@@ -13,15 +13,20 @@ from typing import Any
 import numpy as np
 
 from captioning.evaluation.metrics import METRICS
-from captioning.evaluation.words import ScoredText
+from captioning.evaluation.words import ScoringTokenizer
 from captioning.experiments.revisions import Revision
-from captioning.experiments.scored_runs import common_text, own_text, score_run, stale_figures
+from captioning.experiments.scored_runs import (
+    common_tokenizer,
+    own_tokenizer,
+    score_run,
+    stale_figures,
+)
 from captioning.experiments.significance import Difference, Run, paired_differences
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """One revision, or several that differ in the seed alone, under one name."""
+    """One revision, or several that differ only in the seed, under one name."""
 
     name: str
     revisions: tuple[Revision, ...]
@@ -29,14 +34,14 @@ class Experiment:
 
 @dataclass(frozen=True)
 class ChangedImage:
-    """An image whose captions changed.
+    """An image that the experiment captions differently from the baseline.
 
     Attributes:
-        image_id: as in the raw table.
-        before: the baseline's captions, one a revision, each once.
-        after: the experiment's.
+        image_id: id in the raw table.
+        before: distinct captions by the baseline's revisions.
+        after: distinct captions by the experiment's revisions.
         cider_d_before: mean CIDEr-D of the baseline's captions.
-        cider_d_after: of the experiment's.
+        cider_d_after: mean CIDEr-D of the experiment's captions.
     """
 
     image_id: str
@@ -47,18 +52,18 @@ class ChangedImage:
 
     @property
     def change(self) -> float:
-        """Gain in CIDEr-D; negative for a drop."""
+        """Change in CIDEr-D; negative for a drop."""
         return self.cider_d_after - self.cider_d_before
 
 
 @dataclass(frozen=True)
-class Against:
-    """An experiment against the baseline.
+class BaselineDelta:
+    """How an experiment differs from the baseline.
 
     Attributes:
-        differences: of every metric.
-        changed: the images that changed most, first the largest change.
-        changed_total: how many images have other captions.
+        differences: difference of every metric.
+        changed: the images whose CIDEr-D changed most, largest change first.
+        changed_total: number of images with different captions.
     """
 
     differences: Mapping[str, Difference]
@@ -68,16 +73,17 @@ class Against:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything a report shows; sequences follow `experiments`, the baseline first.
+    """Everything that a report shows; sequences are in the order of `experiments`.
 
     Attributes:
-        experiments: what is compared.
-        images: how many images the test split has.
-        runs: the scored runs of every experiment, one a revision.
-        params: of every param that differs, its values in every experiment.
-        figures: of every other figure of metrics/evaluate.json, its values; None where it lacks.
-        against: every experiment but the baseline.
-        notes: what to know before trusting the figures.
+        experiments: the experiments compared; the first is the baseline.
+        images: number of images in the test split.
+        runs: scored runs of every experiment, one for each revision.
+        params: for every param that differs, its values in every experiment.
+        figures: for every figure of metrics/evaluate.json that is not recomputed here, its values
+            in every experiment; None where it is missing.
+        deltas: differences from the baseline, one for each of the other experiments.
+        notes: warnings about the comparison.
     """
 
     experiments: tuple[Experiment, ...]
@@ -85,29 +91,33 @@ class Comparison:
     runs: tuple[tuple[Run, ...], ...]
     params: Mapping[str, tuple[tuple[Any, ...], ...]]
     figures: Mapping[str, tuple[tuple[float | None, ...], ...]]
-    against: tuple[Against, ...]
+    deltas: tuple[BaselineDelta, ...]
     notes: tuple[str, ...]
 
 
 def compare(experiments: Sequence[Experiment], images: int) -> Comparison:
-    """Hold every experiment against the first; show at most `images` changed images of each.
+    """Compare every experiment with the first.
 
-    Metrics and intervals are computed anew from the captions, by one code and one way of finding
-    words (`common_text`) for all revisions.
+    Metrics and intervals are recomputed from the captions, with the same code and the same
+    tokenizer (`common_tokenizer`) for all revisions.
+
+    Args:
+        experiments: the baseline, then the others.
+        images: number of changed images to keep for each experiment.
 
     Raises:
-        InputError: something can't be read, or the revisions are not of the same images and
+        InputError: a file can't be read, or the revisions do not have the same images and
             references.
     """
     baseline = experiments[0].revisions[0]
-    text = common_text([revision for e in experiments for revision in e.revisions])
+    tokenizer = common_tokenizer([revision for e in experiments for revision in e.revisions])
     runs = tuple(
-        tuple(score_run(revision, baseline, text) for revision in experiment.revisions)
+        tuple(score_run(revision, baseline, tokenizer) for revision in experiment.revisions)
         for experiment in experiments
     )
-    against = [
-        _against(baseline, experiments[0], runs[0], experiment, those, images)
-        for experiment, those in zip(experiments[1:], runs[1:], strict=True)
+    deltas = [
+        _delta(baseline, experiments[0], runs[0], experiment, its_runs, images)
+        for experiment, its_runs in zip(experiments[1:], runs[1:], strict=True)
     ]
     return Comparison(
         experiments=tuple(experiments),
@@ -115,20 +125,20 @@ def compare(experiments: Sequence[Experiment], images: int) -> Comparison:
         runs=runs,
         params=_differing(experiments),
         figures=_figures(experiments),
-        against=tuple(against),
-        notes=tuple(_notes(experiments, runs, text)),
+        deltas=tuple(deltas),
+        notes=tuple(_notes(experiments, runs, tokenizer)),
     )
 
 
-def _against(
+def _delta(
     baseline: Revision,
     first: Experiment,
     before: Sequence[Run],
     experiment: Experiment,
     after: Sequence[Run],
     images: int,
-) -> Against:
-    """One experiment against the baseline; arrays follow the images of the revision `baseline`."""
+) -> BaselineDelta:
+    """One experiment's difference from the first; per-image arrays are in `baseline`'s order."""
     ids = [row.image_id for row in baseline.predictions]
     old_captions, new_captions = _captions(first), _captions(experiment)
     changed = [
@@ -137,7 +147,7 @@ def _against(
         if old_captions[image] != new_captions[image]
     ]
     changed.sort(key=lambda image: (-round(abs(image.change), 9), image.image_id))
-    return Against(paired_differences(before, after), tuple(changed[:images]), len(changed))
+    return BaselineDelta(paired_differences(before, after), tuple(changed[:images]), len(changed))
 
 
 def _cider_d(runs: Sequence[Run]) -> list[float]:
@@ -147,16 +157,16 @@ def _cider_d(runs: Sequence[Run]) -> list[float]:
 
 
 def _captions(experiment: Experiment) -> dict[str, tuple[str, ...]]:
-    """What an experiment's revisions say of every image, each caption once."""
-    said: dict[str, dict[str, None]] = {}
+    """The distinct captions of every image by an experiment's revisions, in their order."""
+    found: dict[str, dict[str, None]] = {}
     for revision in experiment.revisions:
         for row in revision.predictions:
-            said.setdefault(row.image_id, {})[row.caption] = None
-    return {image: tuple(captions) for image, captions in said.items()}
+            found.setdefault(row.image_id, {})[row.caption] = None
+    return {image: tuple(captions) for image, captions in found.items()}
 
 
 def _differing(experiments: Sequence[Experiment]) -> dict[str, tuple[tuple[Any, ...], ...]]:
-    """Params that are not the same in all revisions; None where a revision lacks one."""
+    """Params that differ between revisions; None where a revision does not have one."""
     values = _by_key([[revision.params for revision in e.revisions] for e in experiments])
     return {
         key: row
@@ -166,7 +176,7 @@ def _differing(experiments: Sequence[Experiment]) -> dict[str, tuple[tuple[Any, 
 
 
 def _figures(experiments: Sequence[Experiment]) -> dict[str, tuple[tuple[float | None, ...], ...]]:
-    """Figures of metrics/evaluate.json that are not computed here."""
+    """Figures of metrics/evaluate.json that are not recomputed here."""
     values = _by_key([[revision.figures for revision in e.revisions] for e in experiments])
     return {
         key: row
@@ -178,7 +188,7 @@ def _figures(experiments: Sequence[Experiment]) -> dict[str, tuple[tuple[float |
 def _by_key(
     groups: Sequence[Sequence[Mapping[str, Any]]],
 ) -> dict[str, tuple[tuple[Any, ...], ...]]:
-    """Of every key its values, group by group."""
+    """The values of every key, group by group."""
     keys = dict.fromkeys(key for group in groups for mapping in group for key in mapping)
     return {
         key: tuple(tuple(mapping.get(key) for mapping in group) for group in groups) for key in keys
@@ -186,21 +196,23 @@ def _by_key(
 
 
 def _notes(
-    experiments: Sequence[Experiment], runs: Sequence[Sequence[Run]], text: ScoredText
+    experiments: Sequence[Experiment],
+    runs: Sequence[Sequence[Run]],
+    tokenizer: ScoringTokenizer,
 ) -> Iterator[str]:
-    """Figures that are of other words or captions, groups that differ in more than seeds."""
-    for experiment, those in zip(experiments, runs, strict=True):
-        for revision, run in zip(experiment.revisions, those, strict=True):
-            if (own := own_text(revision)) != text:
+    """Warn of other tokenizers, stale figures, and groups that differ in more than the seed."""
+    for experiment, its_runs in zip(experiments, runs, strict=True):
+        for revision, run in zip(experiment.revisions, its_runs, strict=True):
+            if (own := own_tokenizer(revision)) != tokenizer:
                 yield (
-                    f"{revision.name} was evaluated by other words ({own}) than those that all are "
-                    f"compared by here ({text})"
+                    f"{revision.name} was evaluated with {own}; here all revisions are compared "
+                    f"with {tokenizer}"
                 )
-            if note := stale_figures(revision, run, text):
+            if note := stale_figures(revision, run, tokenizer):
                 yield note
         others = [key for key in _differing([experiment]) if key.split(".")[-1] != "seed"]
         if others:
             yield (
                 f"the revisions of {experiment.name} differ in more than the seed "
-                f"({', '.join(others)}), and so does their spread"
+                f"({', '.join(others)}), so their spread shows more than the effect of the seed"
             )

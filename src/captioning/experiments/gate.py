@@ -1,4 +1,4 @@
-"""The gate of a pull request: floors of figures, and drops that are too large to be noise."""
+"""The gate of a pull request: smallest figures allowed, and largest significant drops allowed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from captioning.core.errors import InputError
 from captioning.evaluation.metrics import Metric
 from captioning.experiments.as_text import gain
 from captioning.experiments.revisions import FIGURES, Revision
-from captioning.experiments.scored_runs import common_text, score_run, stale_figures
+from captioning.experiments.scored_runs import common_tokenizer, score_run, stale_figures
 from captioning.experiments.significance import Difference, paired_differences
 from captioning.params.schema import Section, load_section
 
@@ -22,9 +22,9 @@ class Limits(Section):
     """The schema of gate.yaml.
 
     Attributes:
-        floors: of a figure of metrics/evaluate.json, by its dotted key: the least that passes.
-        largest_significant_drop: of a metric against the base revision: the largest significant
-            drop that passes, in the metric's own unit (shares, not points).
+        floors: smallest value that passes, for figures of metrics/evaluate.json by dotted key.
+        largest_significant_drop: largest significant drop from the base revision that passes, for
+            each metric in its own unit (shares, not points).
     """
 
     floors: dict[str, float] = Field(default_factory=dict)
@@ -35,11 +35,11 @@ class Limits(Section):
 
 @dataclass(frozen=True)
 class Check:
-    """One limit, held against what was found.
+    """The outcome of checking one limit.
 
     Attributes:
-        passed: whether it holds.
-        reason: a line that says what was found and what is asked.
+        passed: whether the limit holds.
+        reason: one line that says what was found and what the limit is.
     """
 
     passed: bool
@@ -50,8 +50,8 @@ def load_limits(path: Path | str) -> Limits:
     """Read and check a file of limits.
 
     Raises:
-        InputError: as `load_section`: any unknown key or impossible value, by name; or the file
-            sets no limit.
+        InputError: as `load_section`, for any unknown key or impossible value; or the file sets
+            no limit.
     """
     limits = load_section(path, Limits)
     if not limits.floors and not limits.largest_significant_drop:
@@ -60,7 +60,7 @@ def load_limits(path: Path | str) -> Limits:
 
 
 def floor_checks(limits: Limits, revision: Revision) -> Iterator[Check]:
-    """One check for each floor; a figure that is missing doesn't pass.
+    """Check every floor; a missing figure does not pass.
 
     Raises:
         InputError: metrics/evaluate.json can't be read.
@@ -76,14 +76,14 @@ def floor_checks(limits: Limits, revision: Revision) -> Iterator[Check]:
 
 
 def drop_checks(limits: Limits, base: Revision, revision: Revision) -> Iterator[Check]:
-    """One check for each limited drop, after one that the figures are those of the captions.
+    """Check every limit on drops, after checking that the figures belong to the captions.
 
     Raises:
         InputError: as `score_run`.
     """
-    text = common_text([base, revision])
-    before, after = score_run(base, base, text), score_run(revision, base, text)
-    if stale := stale_figures(revision, after, text):
+    tokenizer = common_tokenizer([base, revision])
+    before, after = score_run(base, base, tokenizer), score_run(revision, base, tokenizer)
+    if stale := stale_figures(revision, after, tokenizer):
         yield Check(False, stale)
     differences = paired_differences([before], [after])
     for metric, allowed in limits.largest_significant_drop.items():

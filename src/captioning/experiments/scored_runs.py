@@ -1,4 +1,4 @@
-"""Captions of revisions, scored on the same images in the same order."""
+"""Scores the captions of revisions with one tokenizer, on the same images in the same order."""
 
 from __future__ import annotations
 
@@ -9,73 +9,77 @@ from pydantic import ValidationError
 from captioning.core.errors import InputError
 from captioning.evaluation.metrics import METRICS, ImageStatistics, aggregate, image_statistics
 from captioning.evaluation.predictions import Prediction
-from captioning.evaluation.words import ScoredText
+from captioning.evaluation.words import ScoringTokenizer
 from captioning.experiments.revisions import FIGURES, PARAMS, Revision
 from captioning.experiments.significance import Run
 from captioning.params.schema import problem_text
 
-# Image ids named in an error.
-_NAMED = 3
+# Number of image ids that an error lists.
+_LISTED_IDS = 3
 # metrics/evaluate.json is rounded to six digits.
 _RECORDED_TOLERANCE = 1e-5
-# Arguments of `ScoredText`, and the params that they come from.
-_TEXT_PARAMS = {"tokenizer": "evaluate.tokenizer", "normalization": "vocabulary.normalization"}
+# Fields of `ScoringTokenizer`, and the params that they come from.
+_TOKENIZER_PARAMS = {"name": "evaluate.tokenizer", "normalization": "vocabulary.normalization"}
 
 
-def own_text(revision: Revision) -> ScoredText:
-    """The words that a revision's own evaluation compares, by its params.
+def own_tokenizer(revision: Revision) -> ScoringTokenizer:
+    """The tokenizer that a revision was evaluated with, by its params.
 
     Raises:
-        InputError: params.yaml can't be read or names words that can't be had.
+        InputError: params.yaml can't be read or names an unknown tokenizer or normal form.
     """
-    # Revisions from before these params were scored as they stand by default.
+    # Revisions older than these params were evaluated with what is the default now.
     given = {
-        name: revision.params[key] for name, key in _TEXT_PARAMS.items() if key in revision.params
+        field: revision.params[key]
+        for field, key in _TOKENIZER_PARAMS.items()
+        if key in revision.params
     }
     try:
-        return ScoredText(**given)
+        return ScoringTokenizer(**given)
     except ValidationError as error:
         problems = [
-            problem_text({**problem, "loc": (_TEXT_PARAMS[str(problem["loc"][0])],)})
+            problem_text({**problem, "loc": (_TOKENIZER_PARAMS[str(problem["loc"][0])],)})
             for problem in error.errors(include_url=False)
         ]
         raise InputError(f"{PARAMS} of {revision.name}: {'; '.join(problems)}") from None
 
 
-def common_text(revisions: Sequence[Revision]) -> ScoredText:
-    """The words that revisions are compared by: the tokenizer of the first, the baseline.
+def common_tokenizer(revisions: Sequence[Revision]) -> ScoringTokenizer:
+    """The tokenizer that revisions are compared with: that of the first, the baseline.
 
-    Where one writes NFKC, the references of all are normalised alike: `nfkc` tells nothing apart
-    that `nfc` doesn't.
-
-    Raises:
-        InputError: as `own_text`.
-    """
-    texts = [own_text(revision) for revision in revisions]
-    compatible = any(text.normalization == "nfkc" for text in texts)
-    return ScoredText(texts[0].tokenizer, "nfkc" if compatible else "nfc")
-
-
-def score_run(revision: Revision, baseline: Revision, text: ScoredText) -> Run:
-    """Score a revision's captions, in the order of the baseline's images, by the words of `text`.
+    If one of them uses NFKC, the texts of all are normalized to it: NFKC equates everything that
+    NFC equates.
 
     Raises:
-        InputError: the captions can't be read or scored, or are not of the baseline's images and
-            references.
+        InputError: as `own_tokenizer`.
     """
-    return Run.of(_statistics(revision, baseline, text))
+    tokenizers = [own_tokenizer(revision) for revision in revisions]
+    nfkc = any(tokenizer.normalization == "nfkc" for tokenizer in tokenizers)
+    return ScoringTokenizer(tokenizers[0].name, "nfkc" if nfkc else "nfc")
 
 
-def _statistics(revision: Revision, baseline: Revision, text: ScoredText) -> ImageStatistics:
+def score_run(revision: Revision, baseline: Revision, tokenizer: ScoringTokenizer) -> Run:
+    """Score a revision's captions with `tokenizer`, in the order of the baseline's images.
+
+    Raises:
+        InputError: the captions can't be read or scored, or their images and references are not
+            those of the baseline.
+    """
+    return Run.of(_statistics(revision, baseline, tokenizer))
+
+
+def _statistics(
+    revision: Revision, baseline: Revision, tokenizer: ScoringTokenizer
+) -> ImageStatistics:
     captions = {row.image_id: row for row in revision.predictions}
     wanted = {row.image_id: row for row in baseline.predictions}
-    for one, other, lacking in (
+    for one, other, missing in (
         (revision, baseline, [image for image in wanted if image not in captions]),
         (baseline, revision, [image for image in captions if image not in wanted]),
     ):
-        if lacking:
+        if missing:
             raise InputError(
-                f"{one.name} lacks {_listed(lacking)}, which {other.name} has: "
+                f"{one.name} lacks {_listed(missing)}, which {other.name} has: "
                 "compare runs on the same test split"
             )
     changed = [i for i, row in wanted.items() if _references(row) != _references(captions[i])]
@@ -88,7 +92,7 @@ def _statistics(revision: Revision, baseline: Revision, text: ScoredText) -> Ima
         return image_statistics(
             [captions[image].caption for image in wanted],
             [row.references for row in wanted.values()],
-            text,
+            tokenizer,
         )
     except InputError as error:
         raise InputError(f"{revision.name}: {error}") from None
@@ -100,29 +104,31 @@ def _references(row: Prediction) -> list[str]:
 
 def _listed(images: Sequence[str]) -> str:
     """`2 images (a, b)`."""
-    dots = ", …" if len(images) > _NAMED else ""
+    dots = ", …" if len(images) > _LISTED_IDS else ""
     noun = "image" if len(images) == 1 else "images"
-    return f"{len(images)} {noun} ({', '.join(images[:_NAMED])}{dots})"
+    return f"{len(images)} {noun} ({', '.join(images[:_LISTED_IDS])}{dots})"
 
 
-def stale_figures(revision: Revision, run: Run, text: ScoredText) -> str | None:
-    """What to say where the recorded metrics are not those of the captions, else None.
+def stale_figures(revision: Revision, run: Run, tokenizer: ScoringTokenizer) -> str | None:
+    """A message if metrics/evaluate.json does not belong to the captions, else None.
 
     Args:
-        revision: whose metrics/evaluate.json is looked at.
-        run: its captions, scored by `text`.
-        text: where these are not the revision's own words, its captions are scored again by those.
+        revision: revision whose metrics/evaluate.json is checked.
+        run: its captions, scored with `tokenizer`.
+        tokenizer: if the revision was evaluated with another one, its captions are scored again
+            with that.
 
     Raises:
         InputError: metrics/evaluate.json can't be read.
     """
-    own = own_text(revision)
-    metrics = run.metrics if own == text else aggregate(_statistics(revision, revision, own))
+    own = own_tokenizer(revision)
+    same = own == tokenizer
+    metrics = run.metrics if same else aggregate(_statistics(revision, revision, own))
     for metric in METRICS:
         recorded, scored = revision.figures.get(metric), metrics[metric]
         if recorded is not None and abs(recorded - scored) > _RECORDED_TOLERANCE:
             return (
-                f"{FIGURES} of {revision.name} says {metric} {recorded:.4f}, its captions score "
-                f"{scored:.4f}: run `dvc repro evaluate` there"
+                f"{FIGURES} of {revision.name} says {metric} {recorded:.4f}, but its captions "
+                f"score {scored:.4f}: run `dvc repro evaluate` there"
             )
     return None
