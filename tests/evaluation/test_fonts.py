@@ -13,7 +13,7 @@ from matplotlib.font_manager import fontManager
 from PIL import Image
 
 from captioning.evaluation import fonts
-from captioning.evaluation.fonts import font_families
+from captioning.evaluation.fonts import font_families, notice_of_missing_glyphs
 from captioning.evaluation.plots import plot_attention
 
 IMAGE = Image.new("RGB", (64, 48), "red")
@@ -43,61 +43,78 @@ def make_font(path: Path, family: str, characters: str) -> str:
 
 @pytest.fixture
 def installed(tmp_path, monkeypatch):
-    """Only Matplotlib's own fonts and two made here."""
-    paths = (
-        make_font(tmp_path / "a.ttf", "Test Hangul", "빨간별"),
-        make_font(tmp_path / "b.ttf", "Test Kana", "별いぬ"),
-    )
-    monkeypatch.setattr(fontManager, "ttflist", list(fontManager.ttflist))
-    monkeypatch.setattr(fonts, "findSystemFonts", lambda: list(paths))
-    monkeypatch.setattr(fonts, "_told", set())
-    forget()
+    """Matplotlib's own fonts, and two made here that Matplotlib has not listed."""
+    paths = [
+        make_font(tmp_path / "a.ttf", "NanumGothic", "빨간별"),
+        make_font(tmp_path / "b.ttf", "IPAGothic", "별いぬ"),
+    ]
+    broken = tmp_path / "c.ttf"
+    broken.write_bytes(b"not a font")
+    own = [entry for entry in fontManager.ttflist if "mpl-data" in entry.fname]
+    assert own
+    monkeypatch.setattr(fontManager, "ttflist", own)
+    monkeypatch.setattr(fonts, "findSystemFonts", lambda: [*paths, str(broken)])
+    monkeypatch.setattr(fonts, "_notices", [])
+    font_families.cache_clear()
     yield paths
-    forget()
+    font_families.cache_clear()
 
 
-def forget() -> None:
-    for cached in (fonts._others, fonts._installed, fonts._characters):
-        cached.cache_clear()
-
-
-def test_what_the_default_font_has_needs_no_other(installed):
-    assert font_families("A dog – größer, собака ▁") == ["sans-serif"]
-
-
-def test_fonts_are_chosen_by_how_much_of_the_text_they_have(installed, capsys):
-    assert font_families("a 빨간 별") == ["sans-serif", "Test Hangul"]
-    assert font_families("いぬ") == ["sans-serif", "Test Kana"]
-    assert font_families("빨간 별 い") == ["sans-serif", "Test Hangul", "Test Kana"]
-    assert capsys.readouterr().err == ""
-
-
-def test_what_no_font_has_is_told_once(installed, capsys):
-    assert font_families("빨간 犬") == ["sans-serif", "Test Hangul"]
-    assert font_families("猫") == ["sans-serif"]
-    error = capsys.readouterr().err
-    assert error.startswith("note: no installed font has 犬: pictures show boxes")
-    assert error.count("\n") == 1
-
-
-def pixels(path: Path, caption: str, pieces: list[str]) -> np.ndarray:
+def draw(path: Path, caption: str) -> np.ndarray:
+    """The gray levels of a drawn caption of two words; a warning is an error."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        plot_attention(path, IMAGE, caption, MAPS, [caption], pieces)
+        plot_attention(path, IMAGE, caption, MAPS, [caption], caption.split())
     return np.asarray(Image.open(path).convert("L"), float)
 
 
-def test_captions_are_drawn_with_the_font_found(installed, tmp_path, monkeypatch):
-    found = pixels(tmp_path / "found.png", "빨간 별", ["▁빨간", "▁별"])
-    again = pixels(tmp_path / "again.png", "빨간 별", ["▁빨간", "▁별"])
-    assert (found == again).all()
+def test_known_fonts_are_found_although_matplotlib_has_not_listed_them(installed):
+    assert font_families() == ["sans-serif", "IPAGothic", "NanumGothic"]
+
+
+def test_without_other_fonts_the_default_is_used(installed, monkeypatch):
     monkeypatch.setattr(fonts, "findSystemFonts", list)
-    others = [entry for entry in fontManager.ttflist if entry.fname not in installed]
-    monkeypatch.setattr(fontManager, "ttflist", others)
-    forget()
-    boxes = pixels(tmp_path / "boxes.png", "빨간 별", ["▁빨간", "▁별"])
+    assert font_families() == ["sans-serif"]
+
+
+def test_characters_of_the_default_font_look_the_same_whatever_is_installed(
+    installed, tmp_path, monkeypatch, capsys
+):
+    draw(tmp_path / "installed.png", "größer, собака▁")
+    monkeypatch.setattr("captioning.evaluation.plots.font_families", lambda: ["sans-serif"])
+    draw(tmp_path / "default.png", "größer, собака▁")
+    assert (tmp_path / "installed.png").read_bytes() == (tmp_path / "default.png").read_bytes()
+    assert capsys.readouterr().err == ""
+
+
+def test_each_character_is_drawn_with_a_font_that_has_it(installed, tmp_path, monkeypatch, capsys):
+    # One font has "빨간", the other "いぬ", both "별".
+    found = draw(tmp_path / "found.png", "빨간별 いぬ")
+    assert (found == draw(tmp_path / "again.png", "빨간별 いぬ")).all()
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(fonts, "findSystemFonts", list)
+    monkeypatch.setattr(
+        fontManager, "ttflist", [f for f in fontManager.ttflist if f.fname not in installed]
+    )
+    font_families.cache_clear()
+    boxes = draw(tmp_path / "boxes.png", "빨간별 いぬ")
     # Solid blocks instead of boxes: more ink in the title.
     assert (found[:40] < 100).sum() > 1.3 * (boxes[:40] < 100).sum() > 0
+    assert "note: no known font has い ぬ 간 별 빨: images show boxes" in capsys.readouterr().err
+
+
+def test_missing_characters_are_reported_once(installed, tmp_path, capsys):
+    draw(tmp_path / "one.png", "빨간 犬猫")
+    draw(tmp_path / "two.png", "빨간 狼")
+    error = capsys.readouterr().err
+    assert error.startswith("note: no known font has 犬 猫: images show boxes instead;")
+    assert error.count("\n") == 1
+
+
+def test_other_warnings_of_matplotlib_are_not_swallowed(installed, capsys):
+    with pytest.warns(DeprecationWarning, match="something else"), notice_of_missing_glyphs():
+        warnings.warn("something else", DeprecationWarning, stacklevel=1)
+    assert capsys.readouterr().err == ""
 
 
 def test_long_lines_of_wide_characters_are_broken_earlier(tmp_path):

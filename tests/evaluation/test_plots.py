@@ -1,9 +1,10 @@
-"""Attention pictures: one map a word, the same bytes every time."""
+"""Attention maps as images: one map for each word, the same bytes every time."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib import rc_context
 from PIL import Image
 
 from captioning.evaluation.plots import plot_attention
@@ -29,7 +30,7 @@ def test_longer_captions_take_more_rows(tmp_path):
     assert heights[1] > 3 * heights[0]
 
 
-def test_an_empty_caption_still_shows_the_picture(tmp_path):
+def test_an_empty_caption_still_shows_the_image(tmp_path):
     plot_attention(tmp_path / "empty.png", IMAGE, "", maps(0))
     pixels = np.asarray(Image.open(tmp_path / "empty.png").convert("RGB")).reshape(-1, 3)
     assert (pixels == (255, 0, 0)).all(axis=1).any()
@@ -40,7 +41,12 @@ def test_words_and_maps_must_agree(tmp_path):
         plot_attention(tmp_path / "x.png", IMAGE, "two words", maps(3))
 
 
-def test_dollar_signs_are_no_formula(tmp_path):
-    path = tmp_path / "prices.png"
-    plot_attention(path, IMAGE, "it costs", maps(2), [r"from $5 \to $10, or \frac{$1}"])
-    assert path.stat().st_size > 0
+def test_dollar_signs_are_drawn_as_they_are(tmp_path):
+    caption, references = "it costs $5$", [r"from $5 to $10, or \frac{$1}"]
+    plot_attention(tmp_path / "found.png", IMAGE, caption, maps(3), references)
+    with rc_context({"text.parse_math": False}):
+        plot_attention(tmp_path / "plain.png", IMAGE, caption, maps(3), references)
+    assert (tmp_path / "found.png").read_bytes() == (tmp_path / "plain.png").read_bytes()
+    other = [references[0].replace("$", "")]
+    plot_attention(tmp_path / "other.png", IMAGE, caption, maps(3), other)
+    assert (tmp_path / "found.png").read_bytes() != (tmp_path / "other.png").read_bytes()

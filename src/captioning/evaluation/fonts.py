@@ -1,89 +1,81 @@
-"""Fonts for captions in any script: Matplotlib's own has Latin, Greek, Cyrillic and little else."""
+"""Font families for captions in any script, among which Matplotlib chooses for each character.
+
+Matplotlib's own font has Latin, Greek, Cyrillic and little else.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 
-from matplotlib.font_manager import FontProperties, findfont, findSystemFonts, fontManager
-from matplotlib.ft2font import FT2Font
+from matplotlib.font_manager import findSystemFonts, fontManager
 
 _DEFAULT = "sans-serif"
-# In the file names of fonts that draw every character as a box.
-_BOXES = "LastResort"
-# Characters named in the notice.
+_NOTO_SCRIPTS = (
+    *("CJK JP", "CJK KR", "CJK SC", "CJK TC", "JP", "KR", "SC", "TC", "Arabic", "Hebrew"),
+    *("Devanagari", "Bengali", "Gurmukhi", "Gujarati", "Oriya", "Tamil", "Telugu", "Kannada"),
+    *("Malayalam", "Sinhala", "Thai", "Lao", "Khmer", "Myanmar", "Tibetan", "Ethiopic"),
+    *("Armenian", "Georgian", "Mongolian", "Symbols", "Symbols2", "Math"),
+)
+# Widespread fonts of Linux distributions, macOS and Windows; fonts of last resort at the end.
+_FALLBACKS = (
+    *(f"Noto Sans {script}" for script in _NOTO_SCRIPTS),
+    *("IPAGothic", "IPAexGothic", "TakaoGothic", "VL Gothic", "NanumGothic", "UnDotum"),
+    *("WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Droid Sans Fallback"),
+    *("Hiragino Sans", "Apple SD Gothic Neo", "PingFang SC", "PingFang TC", "Heiti SC"),
+    *("Yu Gothic", "MS Gothic", "Malgun Gothic", "Microsoft YaHei", "Microsoft JhengHei"),
+    *("Nirmala UI", "Leelawadee UI", "Ebrima", "Segoe UI Symbol"),
+    *("Arial Unicode MS", "FreeSans", "Unifont"),
+)
+# Number of characters that the notice names.
 _NAMED = 5
 
 
-def font_families(text: str) -> list[str]:
-    """The font families that draw `text`: Matplotlib's default and, for what it lacks, others.
+@lru_cache(maxsize=1)
+def font_families() -> list[str]:
+    """Matplotlib's default family, then those of a list of widespread fonts that are installed.
 
-    The others are installed ones, those first that have most of the missing characters. Where none
-    has one, a notice says so once, and it is drawn as a box.
+    Given such a list, Matplotlib draws every character with the first font that has it.
     """
-    missing = frozenset(ord(c) for c in text if c.isprintable()) - _characters(_default_path())
-    return [_DEFAULT, *(_others(missing) if missing else ())]
+    # Matplotlib caches a list of fonts on disk, which lacks fonts that were installed later.
+    listed = {str(entry.fname) for entry in fontManager.ttflist}
+    for path in sorted(set(findSystemFonts()) - listed):
+        with suppress(OSError, RuntimeError):  # Not a font that Matplotlib can draw.
+            fontManager.addfont(path)
+    installed = {entry.name for entry in fontManager.ttflist}
+    return [_DEFAULT, *(family for family in _FALLBACKS if family in installed)]
 
 
 @contextmanager
-def without_glyph_warnings() -> Iterator[None]:
-    """In the block, Matplotlib doesn't warn of every character that is drawn as a box."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+def notice_of_missing_glyphs() -> Iterator[None]:
+    """Replace Matplotlib's warnings of characters that no font has by one notice a process."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         yield
+    missing = set()
+    for warning in caught:
+        if found := re.match(r"Glyph (\d+) .* missing from", str(warning.message)):
+            missing.add(chr(int(found[1])))
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+    if missing:
+        _print_once(
+            f"note: no known font has {' '.join(sorted(missing)[:_NAMED])}"
+            f"{' …' if len(missing) > _NAMED else ''}: images show boxes instead; install a font "
+            "such as Noto Sans CJK (Debian: fonts-noto-cjk)"
+        )
 
 
-@lru_cache(maxsize=256)
-def _others(missing: frozenset[int]) -> tuple[str, ...]:
-    """Families that have the missing characters, as far as there are any."""
-    found: list[str] = []
-    while missing:
-        path = max(_installed(), key=lambda path: len(missing & _characters(path)), default="")
-        if not path or not missing & _characters(path):
-            _tell(missing)
-            break
-        missing -= _characters(path)
-        # A font installed after Matplotlib made its list isn't on it.
-        fontManager.addfont(path)
-        found.append(FontProperties(fname=path).get_name())
-    return tuple(found)
+_notices: list[str] = []
 
 
-@lru_cache(maxsize=1)
-def _installed() -> tuple[str, ...]:
-    """Files of the fonts installed and of those that Matplotlib was told of, in one order."""
-    paths = {*findSystemFonts(), *(str(entry.fname) for entry in fontManager.ttflist)}
-    return tuple(sorted(path for path in paths if _BOXES not in path))
-
-
-def _default_path() -> str:
-    return str(findfont(FontProperties(family=[_DEFAULT])))
-
-
-@lru_cache(maxsize=64)
-def _characters(path: str) -> frozenset[int]:
-    """Code points that a font draws; none where it can't be read or is made of pictures."""
-    try:
-        font = FT2Font(path)
-        return frozenset(font.get_charmap()) if font.scalable else frozenset()
-    except (OSError, RuntimeError):
-        return frozenset()
-
-
-_told: set[int] = set()
-
-
-def _tell(missing: frozenset[int]) -> None:
-    """Say once which characters no font has."""
-    if _told:
-        return
-    _told.update(missing)
-    named = " ".join(map(chr, sorted(missing)[:_NAMED]))
-    print(
-        f"note: no installed font has {named}{' …' if len(missing) > _NAMED else ''}: pictures "
-        "show boxes there; install one that has, such as Noto Sans CJK (Debian: fonts-noto-cjk)",
-        file=sys.stderr,
-    )
+def _print_once(notice: str) -> None:
+    if not _notices:
+        _notices.append(notice)
+        print(notice, file=sys.stderr)

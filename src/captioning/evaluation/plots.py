@@ -1,4 +1,4 @@
-"""Pictures of what the model looks at."""
+"""Draws where the model looks while it writes a caption."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from captioning.core.files import atomic_path
-from captioning.evaluation.fonts import font_families, without_glyph_warnings
+from captioning.evaluation.fonts import font_families, notice_of_missing_glyphs
 
 _COLUMNS = 6
-_LINE = 100
+_LINE_LENGTH = 100
 
 
 def plot_attention(
@@ -29,18 +29,18 @@ def plot_attention(
     references: Sequence[str] = (),
     pieces: Sequence[str] | None = None,
 ) -> None:
-    """Draw the image, then once for every word or piece of one the attention over it.
+    """Draw the image, then the image again for every word (or piece of one) under its attention.
 
-    The tutorial's "Attention plots". Characters that Matplotlib's own font lacks are drawn with a
-    font of the system that has them, see `fonts`.
+    As "Attention plots" in the TensorFlow tutorial "Image captioning with visual attention".
+    Characters that Matplotlib's own font lacks are drawn with other installed fonts, see `fonts`.
 
     Args:
-        path: of the PNG; the same input gives the same bytes.
-        image: RGB.
-        caption: shown above.
+        path: where the PNG is written; the same input gives the same bytes.
+        image: RGB image.
+        caption: caption shown at the top.
         attention: float32 `[pieces, height, width]`; every map sums to 1.
-        references: shown under the caption.
-        pieces: what each map belongs to; None for the words of the caption.
+        references: reference captions, of which the first is shown below the caption.
+        pieces: words or pieces that the maps belong to; default: the words of the caption.
 
     Raises:
         ValueError: pieces and maps differ in number.
@@ -54,8 +54,8 @@ def plot_attention(
     title = caption or "(empty caption)"
     if references:
         title += f"\nreference: {references[0]}"
-    families = font_families("".join([title, *pieces]))
-    # Captions are no formulas: a pair of dollar signs would be read as one.
+    families = font_families()
+    # Captions are not formulas, although Matplotlib would read a pair of dollar signs as one.
     lines = "\n".join(map(_wrapped, title.split("\n")))
     figure.suptitle(lines, parse_math=False, fontfamily=families)
     axes: list[Any] = list(figure.subplots(rows, _COLUMNS, squeeze=False).flat)
@@ -71,12 +71,12 @@ def plot_attention(
         overlay.set_interpolation("bilinear")
         label = f"{piece} ({weights.max():.2f})"
         axis.set_title(label, parse_math=False, fontfamily=families)
-    with atomic_path(path) as temporary, without_glyph_warnings():
-        # Matplotlib would note its version in the file.
+    with atomic_path(path) as temporary, notice_of_missing_glyphs():
+        # By default Matplotlib writes its version into the file.
         figure.savefig(temporary, metadata={"Software": None})
 
 
 def _wrapped(line: str) -> str:
-    """A line broken where it gets too long; Chinese, Japanese and Korean take twice the room."""
+    """Break a line that is too long; Chinese, Japanese and Korean characters are twice as wide."""
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in line)
-    return fill(line, _LINE // 2 if 2 * wide > len(line) else _LINE)
+    return fill(line, _LINE_LENGTH // 2 if 2 * wide > len(line) else _LINE_LENGTH)
