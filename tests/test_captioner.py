@@ -1,4 +1,4 @@
-"""A trained captioner as one thing: saved, loaded, used from Python and from the command line."""
+"""A trained captioner: saved, loaded, used from Python and from the command line."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib import metadata
 from pathlib import Path
 
 import keras
@@ -121,7 +122,7 @@ def test_a_model_of_subwords_captions_alone(korean_folder, pictures, capfd):
     printed = capfd.readouterr()
     caption = printed.out.removeprefix(f"{picture}: ").strip()
     assert set(caption) <= set("빨간별이있다파란원.! ") and caption
-    # One notice at most, where no font has Hangul.
+    # At most one notice, if no font has Hangul.
     assert Image.open(out).format == "PNG"
     assert sum("font" in line for line in printed.err.splitlines()) <= 1
 
@@ -156,7 +157,9 @@ def test_command_captions_files_and_folders(model_folder, pictures, capsys):
     assert all(row["log_probability"] < 0 for row in rows)
 
 
-def test_command_reports_what_is_no_image_and_captions_the_rest(model_folder, pictures, capsys):
+def test_command_reports_files_that_are_not_images_and_captions_the_rest(
+    model_folder, pictures, capsys
+):
     (pictures / "text.png").write_text("not a picture")
     names = [str(pictures / name) for name in ("text.png", "one.png", "missing.png")]
     status = main(["caption", *names, "--model", str(model_folder), "--temperature", "0.7"])
@@ -179,8 +182,8 @@ def test_command_draws_the_attention(model_folder, pictures):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--beam", "0"], "a beam width is 1 or more"),
-        (["--temperature", "-1"], "a temperature is 0 or more"),
+        (["--beam", "0"], "the beam width must be 1 or more"),
+        (["--temperature", "-1"], "the temperature must be 0 or more"),
         (["--beam", "2", "--temperature", "1"], "not allowed with argument"),
     ],
 )
@@ -188,6 +191,35 @@ def test_command_refuses_impossible_options(arguments, message, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["caption", "x.jpg", *arguments])
     assert message in capsys.readouterr().err
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"captioning {metadata.version('captioning')}\n"
+
+
+def test_a_folder_without_images_is_refused(tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("no image")
+    assert main(["caption", str(tmp_path)]) == 1
+    assert f"error: {tmp_path} contains no image file (.avif, .bmp" in capsys.readouterr().err
+
+
+def test_an_image_named_twice_is_captioned_twice(model_folder, pictures, capsys):
+    name = str(pictures / "one.png")
+    assert main(["caption", name, name, "--model", str(model_folder)]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == second and first.startswith(f"{name}: ")
+
+
+def test_several_attention_maps_are_numbered(model_folder, pictures, capsys):
+    out = pictures / "maps" / "attention.png"
+    arguments = ["--model", str(model_folder), "--attention", str(out), "--json"]
+    assert main(["caption", str(pictures), *arguments]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    names = [str(out.with_name(f"attention-{number}.png")) for number in (1, 2)]
+    assert [row["attention"] for row in rows] == names
+    assert all(Image.open(name).format == "PNG" for name in names)
 
 
 def test_help_does_not_import_tensorflow():

@@ -225,10 +225,10 @@ def test_outside_a_repository(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "name a baseline to compare with"),
-        (["--seeds", "a", "b"], "name a baseline to compare with"),
+        ([], "give a baseline to compare with"),
+        (["--seeds", "a", "b"], "give a baseline to compare with"),
         (["a", "--json", "--markdown"], "not allowed with argument"),
-        (["a", "--images", "-1"], "a number of images is 0 or more"),
+        (["a", "--images", "-1"], "the number of images must be 0 or more"),
     ],
 )
 def test_bad_usage(arguments, message, capsys):

@@ -113,7 +113,7 @@ def test_what_cannot_be_checked_has_its_own_status(gate, arguments, message):
 def test_limits_of_drops_need_a_base(gate, capsys):
     with pytest.raises(SystemExit, match="2"):
         gate(LIMITS)
-    assert "name the revision they count from with --base" in capsys.readouterr().err
+    assert "give the revision from which they are measured, with --base" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

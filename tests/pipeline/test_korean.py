@@ -137,7 +137,7 @@ def test_the_model_alone_captions_a_picture(repository, tmp_path):
     assert isinstance(model.vocabulary, SubwordVocabulary)
     path = tmp_path / "원.jpg"
     path.write_bytes(picture("빨간", "원"))
-    command = (sys.executable, "-m", "captioning.cli.main", "caption", str(path), "--json")
+    command = (sys.executable, "-m", "captioning", "caption", str(path), "--json")
     folder = str(repository / "data/model")
     printed = run(tmp_path, *command, "--model", folder, "--attention", "out.png", errors=False)
     assert is_korean(json.loads(printed)["caption"])

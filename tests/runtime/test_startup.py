@@ -42,13 +42,13 @@ def test_wrong_params_are_told_before_anything_heavy_is_imported(stage, tmp_path
 
 @pytest.mark.parametrize("arguments", [["--help"], ["caption", "--help"], ["compare", "--help"]])
 def test_help_imports_nothing_heavy(arguments, tmp_path):
-    packages, done = imported(tmp_path, "-m", "captioning.cli.main", *arguments)
+    packages, done = imported(tmp_path, "-m", "captioning", *arguments)
     assert done.returncode == 0 and done.stdout.startswith("usage: captioning")
     assert not packages & {*HEAVY, "dvc", "numpy", "pyarrow"}
 
 
 def test_an_unreadable_picture_is_told_before_anything_heavy_is_imported(tmp_path):
-    packages, done = imported(tmp_path, "-m", "captioning.cli.main", "caption", "missing.jpg")
+    packages, done = imported(tmp_path, "-m", "captioning", "caption", "missing.jpg")
     assert done.returncode == 1 and "missing.jpg: can't be read" in done.stderr
     assert not packages & HEAVY
 

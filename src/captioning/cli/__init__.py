@@ -1,1 +1,1 @@
-"""The `captioning` command, one module for each group of subcommands."""
+"""The `captioning` command: one module for each subcommand or group of subcommands."""

@@ -1,4 +1,4 @@
-"""`captioning compare` and `captioning gate`: arguments, output, exit status."""
+"""`captioning compare` and `captioning gate`: arguments, output and exit status."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ from captioning.core.errors import InputError
 if TYPE_CHECKING:
     from captioning.experiments.comparison import Experiment
 
-_REVISION = "workspace, a Git revision or a DVC experiment"
+_REVISION = "`workspace`, a Git revision or a DVC experiment"
 
 
 def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `compare`."""
+    """Add the subcommand `compare`."""
     compare = commands.add_parser(
         "compare",
-        help="compare experiments",
-        description="Hold the captions of experiments against those of a baseline: params, metrics "
-        "with intervals, differences with p-values, images whose captions changed most.",
+        help="compare experiments with a baseline",
+        description="Compare the captions of experiments with those of a baseline. Shows the "
+        "params that differ, metrics with 95% intervals, differences with p-values, and the images "
+        "whose captions changed most.",
     )
     compare.add_argument(
         "revisions",
         nargs="*",
         metavar="REV",
-        help=f"{_REVISION}; the first is the baseline, held against the workspace if alone",
+        help=f"{_REVISION}; the first is the baseline; if it is the only one, it is compared with "
+        "the workspace",
     )
     compare.add_argument(
         "--seeds",
@@ -36,29 +38,30 @@ def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         action="append",
         default=[],
         metavar="REV",
-        help="runs that differ in the seed alone, compared by their mean; may be repeated, and "
-        "without another REV the first group is the baseline",
+        help="runs that differ only in the seed and are compared by their mean; may be repeated; "
+        "if no other REV is given, the first group is the baseline",
     )
     compare.add_argument(
         "--images",
-        type=_number,
+        type=_image_count,
         default=5,
         metavar="N",
-        help="changed images to show (default: %(default)s)",
+        help="number of changed images to show (default: %(default)s)",
     )
     form = compare.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="one JSON document")
-    form.add_argument("--markdown", action="store_true", help="tables for a pull request")
+    form.add_argument("--json", action="store_true", help="print one JSON document")
+    form.add_argument("--markdown", action="store_true", help="print tables for a pull request")
     compare.set_defaults(run=_compare, parser=compare)
 
 
 def add_gate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `gate`."""
+    """Add the subcommand `gate`."""
     gate = commands.add_parser(
         "gate",
-        help="check figures against limits",
-        description="Check an experiment's figures against limits, one line a check. The exit "
-        "status is 0 if all hold, 1 if one doesn't, 2 if they can't be checked.",
+        help="check the metrics of an experiment against limits",
+        description="Check the metrics of an experiment against limits and print one line for each "
+        "check. The exit status is 0 if all limits hold, 1 if one does not, and 2 if they can't be "
+        "checked.",
     )
     gate.add_argument(
         "revision",
@@ -72,24 +75,24 @@ def add_gate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         type=Path,
         default=Path("gate.yaml"),
         metavar="FILE",
-        help="the limits (default: %(default)s)",
+        help="file of limits (default: %(default)s)",
     )
-    gate.add_argument("--base", metavar="REV", help="the revision that drops are measured from")
+    gate.add_argument("--base", metavar="REV", help="revision from which drops are measured")
     gate.set_defaults(run=_gate, parser=gate)
 
 
-def _number(text: str) -> int:
+def _image_count(text: str) -> int:
     number = int(text)
     if number < 0:
-        raise argparse.ArgumentTypeError(f"a number of images is 0 or more, not {number}")
+        raise argparse.ArgumentTypeError(f"the number of images must be 0 or more, not {number}")
     return number
 
 
 def _compare(options: argparse.Namespace) -> int:
-    """Print the comparison."""
+    """Print a comparison; return the exit status."""
     names, seeds = options.revisions, options.seeds
     if not names and len(seeds) < 2:
-        options.parser.error("name a baseline to compare with")
+        options.parser.error("give a baseline to compare with")
     if len(names) == 1 and not seeds:
         names = [*names, "workspace"]
 
@@ -104,7 +107,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _experiments(names: Sequence[str], seeds: Sequence[Sequence[str]]) -> list[Experiment]:
-    """Single revisions by their name, groups as `seeds` or `seeds 1`, `seeds 2`, …"""
+    """Experiments by the name of their revision; groups are `seeds` or `seeds 1`, `seeds 2`, …"""
     from captioning.experiments.comparison import Experiment
     from captioning.experiments.revisions import find_revision
 
@@ -116,7 +119,7 @@ def _experiments(names: Sequence[str], seeds: Sequence[Sequence[str]]) -> list[E
 
 
 def _gate(options: argparse.Namespace) -> int:
-    """Print one line a check; what can't be checked is a status of its own."""
+    """Print one line for each check; return the exit status."""
     from captioning.experiments.gate import drop_checks, floor_checks, load_limits
     from captioning.experiments.revisions import find_revision
 
@@ -125,7 +128,8 @@ def _gate(options: argparse.Namespace) -> int:
         drops = bool(limits.largest_significant_drop)
         if drops and options.base is None:
             options.parser.error(
-                f"{options.limits} limits drops: name the revision they count from with --base"
+                f"{options.limits} limits drops: give the revision from which they are measured, "
+                "with --base"
             )
         revision = find_revision(options.revision)
         checks = list(floor_checks(limits, revision))
