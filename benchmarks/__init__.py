@@ -1,1 +1,1 @@
-"""`make bench`: this project beside the tutorial's way, part by part, in one run."""
+"""`make bench`: this project compared with the tutorial's code; further measurements."""

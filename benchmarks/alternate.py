@@ -1,8 +1,8 @@
-"""Timed work in processes of their own, run in turns.
+"""Time the sides of a comparison in turns, each in its own process.
 
-Each side (the tutorial's way, ours) lives in one process, with its own settings of TensorFlow and
-its own peak of memory; only one of them works at a time. A B A B: what disturbs the machine
-disturbs both.
+Each side (the tutorial's code, this project's) has one process, and with it its own TensorFlow
+settings and peak memory. Only one of them works at a time, in the order A B A B, so that other work
+on the machine disturbs both alike.
 """
 
 from __future__ import annotations
@@ -18,37 +18,37 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
-# The least processor time there is, in seconds: work may be too short to have any.
+# Smallest processor time, in seconds, to divide by: work may be too short to be measured.
 _TICK = 1e-6
-# Of `ru_maxrss`: kilobytes on Linux, bytes on macOS.
+# Bytes in one unit of `ru_maxrss`: kilobytes on Linux, bytes on macOS.
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 class Work:
-    """One side of a part. Its constructor, untimed, prepares and warms up."""
+    """One side of a comparison. Its constructor prepares and warms up; that is not timed."""
 
     def run(self) -> float:
-        """Do the timed work once; return how many units (captions, images, bytes) were done."""
+        """Do the timed work once; return the number of units done (captions, images, bytes)."""
         raise NotImplementedError
 
     def between(self) -> None:
-        """What is done after each run, untimed."""
+        """Do what is needed after each run; this is not timed."""
 
     def facts(self) -> dict[str, Any]:
-        """What else there is to tell at the end: JSON values."""
+        """Further results, reported at the end: JSON values by name."""
         return {}
 
 
 @dataclass
 class Measured:
-    """What one side's runs came to.
+    """Results of one side's runs.
 
     Args:
-        rates: units a second, one a run.
-        processor_rates: units a second of processor time, of all threads together: what other
-            work on the same cores disturbs least.
-        peak_bytes: the most memory that its process held.
-        facts: what `Work.facts` told.
+        rates: units per second of wall time, one for each run.
+        processor_rates: units per second of processor time, summed over all threads; other work on
+            the same cores disturbs it least.
+        peak_bytes: peak memory of the side's process.
+        facts: result of `Work.facts`.
     """
 
     rates: list[float] = field(default_factory=list)
@@ -58,12 +58,12 @@ class Measured:
 
     @property
     def rate(self) -> float:
-        """Median of the runs, in units a second."""
+        """Median of the runs, in units per second."""
         return statistics.median(self.rates)
 
     @property
     def processor_rate(self) -> float:
-        """Median of the runs, in units a second of processor time."""
+        """Median of the runs, in units per second of processor time."""
         return statistics.median(self.processor_rates)
 
 
@@ -74,11 +74,11 @@ def alternate(sides: Mapping[str, Factory], runs: int) -> dict[str, Measured]:
     """Run all sides in turns.
 
     Args:
-        sides: by name, a class of `Work` and its arguments.
-        runs: how often each works.
+        sides: name of each side -> subclass of `Work` and its arguments.
+        runs: number of runs of each side.
 
     Raises:
-        RuntimeError: a side failed; its traceback is the message.
+        RuntimeError: a side failed; the message holds its traceback.
     """
     context = multiprocessing.get_context("spawn")
     measured = {name: Measured() for name in sides}
@@ -89,7 +89,7 @@ def alternate(sides: Mapping[str, Factory], runs: int) -> dict[str, Measured]:
             process = context.Process(target=_serve, args=(theirs, factory, dict(arguments)))
             process.start()
             processes.append(process)
-        # All prepare at the same time, which nobody measures.
+        # All sides prepare at the same time; this is not measured.
         for name, pipe in pipes.items():
             _answer(pipe, name)
         for _ in range(runs):
@@ -110,18 +110,24 @@ def alternate(sides: Mapping[str, Factory], runs: int) -> dict[str, Measured]:
 
 
 def _answer(pipe: Connection, name: str) -> Any:
-    """What a side's process says next."""
+    """Wait for the next message of a side's process.
+
+    Raises:
+        RuntimeError: the side failed, or its process ended.
+    """
     try:
         kind, value = pipe.recv()
     except EOFError:
-        raise RuntimeError(f"{name} ended without an answer: is memory short?") from None
+        raise RuntimeError(
+            f"the process of side {name} ended unexpectedly: perhaps it ran out of memory"
+        ) from None
     if kind == "error":
-        raise RuntimeError(f"{name} failed:\n{value}")
+        raise RuntimeError(f"side {name} failed:\n{value}")
     return value
 
 
 def _serve(pipe: Connection, factory: type, arguments: dict[str, Any]) -> None:
-    """In the side's process: prepare, then work whenever told."""
+    """Run in the side's process: prepare, then work whenever asked."""
     try:
         work: Work = factory(**arguments)
         pipe.send(("ready", None))

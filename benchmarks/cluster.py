@@ -1,7 +1,7 @@
-"""Extraction on a Ray cluster beside extraction without: `python -m benchmarks.cluster`.
+"""Compare feature extraction on a Ray cluster with extraction on this machine.
 
-`RAY_ADDRESS` names the cluster. Both sides extract the same raw table in turns; what they need for
-a table of one image a split is their start-up.
+`RAY_ADDRESS=HOST:PORT python -m benchmarks.cluster` extracts the same raw table in both ways, in
+turns. The time for a table with one image per split is counted as start-up.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from tabulate import tabulate
 
 from captioning.core.errors import InputError
 from captioning.core.files import fresh_folder
 from captioning.core.splits import SPLITS, shard_name, shard_paths
 from captioning.data.raw_table import read_raw
-from captioning.experiments.tables import Table
 from captioning.extractors import Extractor, make_extractor
 from captioning.features.remote import extract_remotely
 from captioning.features.write_features import write_features
@@ -34,7 +34,10 @@ def main() -> None:
     arguments = _arguments()
     address = os.environ.pop("RAY_ADDRESS", "")
     if not address:
-        raise InputError("RAY_ADDRESS names no cluster: start one, see the README")
+        raise InputError(
+            "RAY_ADDRESS is not set: start a Ray cluster and set the variable to its address, see "
+            "docs/cluster.md"
+        )
     extractor = make_extractor("efficientnet_lite0", arguments.image_size)
     images = sum(1 for split in SPLITS for _ in read_raw(arguments.raw, split, columns=["width"]))
     seconds: dict[tuple[str, str], list[float]] = {}
@@ -51,12 +54,13 @@ def main() -> None:
         start, whole = (statistics.median(seconds[side, name]) for name in ("few", "all"))
         rate = (images - len(SPLITS)) / (whole - start)
         rows.append([side, f"{start:.1f}", f"{whole:.1f}", f"{rate:.0f}"])
-    header = ["", "start-up, s", "in all, s", "images/s after the start"]
-    print(Table(f"{images} images, medians of {arguments.runs} runs", header, rows).text())
+    header = ["", "start-up, s", "total, s", "images/s after start-up"]
+    print(f"{images} images, medians of {arguments.runs} runs")
+    print(tabulate(rows, header, disable_numparse=True))
 
 
 def _extract(raw: Path, work: Path, extractor: Extractor) -> float:
-    """Do what the stage does after its imports; return the seconds."""
+    """Do what the features stage does after its imports; return the seconds."""
     started = time.perf_counter()
     with fresh_folder(work / "scratch") as scratch, fresh_folder(work / "features") as folder:
         extract_remotely(raw, scratch, extractor, "float16")
@@ -65,7 +69,7 @@ def _extract(raw: Path, work: Path, extractor: Extractor) -> float:
 
 
 def _first_images(raw: Path, folder: Path) -> Path:
-    """A raw table of the first image of every split."""
+    """Write a raw table with the first image of every split; return its folder."""
     folder.mkdir()
     for split in SPLITS:
         with pq.ParquetFile(shard_paths(raw, split, "parquet")[0]) as file:
@@ -81,8 +85,15 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--raw", type=Path, default=Path("data/raw"), help="folder of the raw table"
     )
-    parser.add_argument("--image-size", type=int, default=224, help="pixels (default: %(default)s)")
-    parser.add_argument("--runs", type=int, default=3, help="of every side (default: %(default)s)")
+    parser.add_argument(
+        "--image-size",
+        type=int,
+        default=224,
+        help="side of the images, in pixels (default: 224)",
+    )
+    parser.add_argument(
+        "--runs", type=int, default=3, help="number of runs of each side (default: %(default)s)"
+    )
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""The data that the parts work on: what `make repro` wrote, and a small share of it.
+"""The data that the parts work on: the outputs of `make repro`, and a small share of them.
 
 Legend: `C` feature channels.
 """
@@ -22,13 +22,13 @@ SPLITS = ("train", "validation")
 
 @dataclass(frozen=True)
 class BenchData:
-    """Where everything lies. Plain paths: it goes to other processes.
+    """Folders and sizes. It is passed to other processes, so it holds plain values only.
 
     Args:
-        root: folder of params.yaml and data/.
-        work: folder for what the benchmark writes.
-        train_images: how many train images the training part has.
-        validation_images: how many images its losses are measured on.
+        root: folder that holds params.yaml and data/.
+        work: folder for the benchmark's own files.
+        train_images: number of train images in the training part.
+        validation_images: number of validation images on which its losses are measured.
     """
 
     root: Path
@@ -53,7 +53,7 @@ class BenchData:
         return bias
 
     def check(self) -> None:
-        """See that the pipeline has run.
+        """Check that the pipeline has run.
 
         Raises:
             InputError: its outputs are missing.
@@ -62,15 +62,15 @@ class BenchData:
             if not (self.root / "data" / name).exists():
                 raise InputError(
                     f"{self.root / 'data' / name} is missing: run `make repro` first, "
-                    "the benchmark works on what it writes"
+                    "the benchmark uses its outputs"
                 )
 
     def features(self, share: bool = False) -> Any:
-        """The feature records, a `RecordFolder`; `share` of the first images alone."""
+        """The feature records, a `RecordFolder`; with `share`, those of the first images only."""
         return self._folder("features", share)
 
     def tokens(self, share: bool = False) -> Any:
-        """The token records, a `RecordFolder`."""
+        """The token records, a `RecordFolder`; with `share`, those of the first images only."""
         return self._folder("tokens", share)
 
     def _folder(self, name: str, share: bool) -> Any:
@@ -80,7 +80,7 @@ class BenchData:
         return RecordFolder.open(base / name, verify=False)
 
     def write_share(self) -> None:
-        """Write the first train and validation images' records as folders of their own."""
+        """Copy the records of the first train and validation images into folders of their own."""
         from captioning.data.record_writer import write_index, write_shards
         from captioning.training.examples import joined
 
@@ -107,13 +107,13 @@ class BenchData:
 
 
 class ShareWriter(Work):
-    """Writes the share in a process of its own, see `alternate.Work`."""
+    """Writes the share in its own process; see `alternate.Work`."""
 
     def __init__(self, data: BenchData) -> None:
         self.data = data
 
     def run(self) -> float:
-        """Write it."""
+        """Write the share; its number is 1."""
         self.data.write_share()
         return 1
 
@@ -123,7 +123,7 @@ class ShareWriter(Work):
 
 
 def examples(data: BenchData, split: str, count: int) -> list[tuple[NDArray[Any], list[list[int]]]]:
-    """The first images of a split: features `[height, width, C]` as stored, captions' ids."""
+    """The first images of a split: features `[height, width, C]` as stored, ids of all captions."""
     from captioning.training.examples import joined
 
     records = joined(data.features(), data.tokens(), split)

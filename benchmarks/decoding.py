@@ -1,7 +1,8 @@
-"""Decoding the test split, images a second, from feature maps in memory.
+"""Decoding the test split from feature maps in memory, in images per second.
 
-All sides have the weights of one model, the tutorial's decoder, trained for some hundred steps
-so that captions end where captions end; in float32 they must say the same.
+All sides use the weights of one model with the tutorial's architecture. It is trained for some
+hundred steps, so that captions have realistic lengths. In float32, all sides must produce the same
+captions.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from benchmarks import tutorial
 from benchmarks.alternate import Measured, Work
 from benchmarks.data import BenchData, examples
-from benchmarks.training import a_part_a_core, decoder_size
+from benchmarks.training import decoder_size, one_part_per_core
 from captioning.decoding.batches import decode_all
 from captioning.decoding.search import make_decoder
 from captioning.model import CaptionDecoder
@@ -31,12 +32,12 @@ _DECODED = 256
 
 
 def weights_path(data: BenchData) -> Path:
-    """Where the weights lie that both sides decode with."""
+    """File of the weights that all sides use."""
     return data.work / "decoder.npz"
 
 
 def new_decoder(data: BenchData, precision: str = "float32") -> CaptionDecoder:
-    """This project's decoder, built as the tutorial's."""
+    """This project's decoder in the tutorial's architecture."""
     return tutorial.same_size(
         len(data.bias),
         feature_shape(data.features()),
@@ -47,7 +48,7 @@ def new_decoder(data: BenchData, precision: str = "float32") -> CaptionDecoder:
 
 
 def load_decoder(data: BenchData, precision: str = "float32") -> CaptionDecoder:
-    """The same with those weights."""
+    """The same decoder with the weights that all sides use."""
     decoder = new_decoder(data, precision)
     with np.load(weights_path(data)) as weights:
         decoder.set_weights([weights[f"arr_{index}"] for index in range(len(weights))])
@@ -55,25 +56,25 @@ def load_decoder(data: BenchData, precision: str = "float32") -> CaptionDecoder:
 
 
 class Train(Work):
-    """Trains the decoder that the sides share.
+    """Trains the decoder whose weights all sides use.
 
     Args:
-        data: what to train on.
-        steps: of six images with all their captions.
+        data: training data.
+        steps: number of train steps, each on six images with all their captions.
     """
 
     def __init__(self, data: BenchData, steps: int) -> None:
         self.data, self.steps = data, steps
-        changes = {"epochs": 1, "warmup_epochs": _WARM_UP_EPOCHS, **a_part_a_core(_IMAGES)}
+        changes = {"epochs": 1, "warmup_epochs": _WARM_UP_EPOCHS, **one_part_per_core(_IMAGES)}
         self.settings = data.params.train.model_copy(update=changes)
         use_device(self.settings.seed, self.settings.threads)
 
     def run(self) -> float:
-        """Train and save; steps."""
+        """Train and save the weights; return the number of steps."""
         features, tokens = self.data.features(), self.data.tokens()
         model = new_decoder(self.data, "bfloat16")
         model.set_output_bias(self.data.bias)
-        trained = compiled(model, self.settings, self.steps, jit_compile=False)
+        trained = compiled(model, self.settings, steps_per_epoch=self.steps, jit_compile=False)
         batches = training_batches(features, tokens, "train", _IMAGES, None, self.settings.seed)
         trained.fit(batches, steps_per_epoch=self.steps, shuffle=False, verbose=0)
         np.savez(weights_path(self.data), *model.get_weights())
@@ -81,11 +82,11 @@ class Train(Work):
 
 
 class SimpleGen(Work):
-    """The tutorial's `simple_gen`, image by image.
+    """The tutorial's side: `simple_gen`, one image after another.
 
     Args:
-        data: whose test split is captioned.
-        images: captioned in one run.
+        data: data whose test split is captioned.
+        images: number of images captioned in one run.
     """
 
     def __init__(self, data: BenchData, images: int) -> None:
@@ -100,41 +101,45 @@ class SimpleGen(Work):
         self.captions: list[list[int]] = []
 
     def run(self) -> float:
-        """Caption the images."""
+        """Caption the images; return their number."""
         self.captions = [self.model.simple_gen(feature_map) for feature_map in self.maps]
         return self.images
 
     def facts(self) -> dict[str, Any]:
-        """`captions` of the images, as token ids."""
+        """`captions`: token ids of the captions."""
         return {"captions": self.captions}
 
 
-def of_all_images(
+def scaled_to_all_captions(
     measured: Measured, captions: list[list[int]], all_captions: list[list[int]]
 ) -> Measured:
-    """What was measured on a few images, as it would be on all: time goes by tokens produced.
+    """Convert rates measured on a few images to all images.
+
+    Time is proportional to the number of tokens produced, and captions of all images may be longer
+    or shorter on average.
 
     Args:
-        measured: on the images with `captions`, as token ids.
-        all_captions: the same decoder's, of all images.
+        measured: results on the few images.
+        captions: token ids of their captions.
+        all_captions: token ids of the same decoder's captions of all images.
     """
     few, many = (np.mean([len(caption) - 1 for caption in c]) for c in (captions, all_captions))
-    longer = float(few / many)
+    factor = float(few / many)
     return dataclasses.replace(
         measured,
-        rates=[rate * longer for rate in measured.rates],
-        processor_rates=[rate * longer for rate in measured.processor_rates],
+        rates=[rate * factor for rate in measured.rates],
+        processor_rates=[rate * factor for rate in measured.processor_rates],
     )
 
 
 class Ours(Work):
-    """Our decoder over the whole split, as `evaluate` calls it, in batches of 256 images.
+    """This project's side: the split decoded as in `evaluate`, in batches of 256 images.
 
     Args:
-        data: whose test split is captioned.
+        data: data whose test split is captioned.
         decoder: `greedy` or `beam`.
         precision: `float32` or `bfloat16`.
-        images: of the split at most.
+        images: largest number of images; None means the whole split.
     """
 
     def __init__(
@@ -153,12 +158,15 @@ class Ours(Work):
         self.tokens = self._decode()
 
     def run(self) -> float:
-        """Caption the split."""
+        """Caption the split; return the number of images."""
         self.tokens = self._decode()
         return len(self.maps)
 
     def facts(self) -> dict[str, Any]:
-        """`captions` of all images, as token ids; `flops_per_image` that one beam needs."""
+        """Captions and operations.
+
+        `captions`: token ids of all captions; `flops_per_image`: operations that one beam needs.
+        """
         captions = [[t for t in row if t != PAD] for row in self.tokens.tolist()]
         lengths = [len(caption) - 1 for caption in captions]
         flops = decoder_size(self.model).forward(len(captions), lengths) / len(captions)

@@ -1,7 +1,8 @@
-"""What `benchmarks.gpu` times: a matrix product, a train step, a batch of captions.
+"""The work that `benchmarks.gpu` times: a matrix product, a train step, a batch of captions.
 
-Keras on JAX alone. Legend: `B` images, `N` captions of an image, `T` tokens of a caption, `V`
-vocabulary.
+It uses Keras on JAX and no TensorFlow.
+
+Legend: `B` images, `N` captions of an image, `T` tokens of a caption, `V` vocabulary size.
 """
 
 from __future__ import annotations
@@ -27,20 +28,24 @@ from captioning.training.optimizer import make_optimizer
 
 _VOCABULARY, _FEATURES, _BEAMS = 5000, (7, 7, 1280), 3
 _HEAD_WIDTH = 64
+# For the learning-rate schedule; it does not influence the time.
+_STEPS_PER_EPOCH = 1000
 _CHUNKS = 3
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One size of one kind of work.
+    """One kind of work at one size.
 
     Args:
         work: `training`, `greedy` or `beam`.
         precision: `float32`, or `bfloat16` for float32 weights and bfloat16 arithmetic.
-        layers, units: of the decoder; heads are 64 wide, the feed-forward block four times `units`.
-        images: `B`.
-        captions: `N`, in training.
-        length: `T`, `[START]` and `[END]` included.
+        layers: number of decoder layers.
+        units: width of the decoder; its heads are 64 wide, and its feed-forward block is four times
+            as wide.
+        images: number of images `B`.
+        captions: number of captions of an image `N`, in training.
+        length: tokens of a caption `T`, including `[START]` and `[END]`.
     """
 
     work: str
@@ -60,7 +65,7 @@ class Setting:
         return tuple(map(str, astuple(self)))
 
     def decoder(self, params: Params) -> CaptionDecoder:
-        """A decoder of this size, otherwise as the params say, that never produces `[END]`."""
+        """A decoder of this size, otherwise as `params` say, that never produces `[END]`."""
         sizes = {
             "layers": self.layers,
             "units": self.units,
@@ -70,13 +75,13 @@ class Setting:
             "max_length": self.length,
         }
         bias = np.zeros(_VOCABULARY, np.float32)
-        # Captions of full length: how long decoding takes depends on no weight.
+        # All captions have full length, so that the time does not depend on the weights.
         bias[[*BANNED, END]] = -1e9
         model = params.model.model_copy(update=sizes)
         return build_decoder(model, self.precision, _FEATURES, bias)
 
     def size(self, decoder: CaptionDecoder) -> DecoderSize:
-        """What its arithmetic depends on."""
+        """The sizes that determine the number of its operations."""
         attention = decoder.decoder_layers[0].self_attention
         return DecoderSize(
             layers=self.layers,
@@ -90,35 +95,42 @@ class Setting:
         )
 
     def features(self) -> Any:
-        """Synthetic feature maps, half precision `[B, height, width, C]`, on the device."""
+        """Synthetic feature maps float16 `[B, height, width, channels]`, on the device."""
         random = np.random.default_rng(0)
         return jnp.asarray(random.random((self.images, *_FEATURES), np.float32), jnp.float16)
 
 
 def _values(*groups: Any) -> tuple[list[Any], ...]:
-    """Of each group of variables the arrays, as Keras' stateless calls take them."""
+    """The arrays of each group of variables, as Keras' stateless calls take them."""
     return tuple([variable.value for variable in variables] for variables in groups)
 
 
 class Training:
-    """The decoder's own train step, with loss and optimiser as in the pipeline.
+    """One train step, with loss and optimizer as in the pipeline.
 
     Args:
-        setting: its size.
-        params: whence the rest.
+        setting: size of the work.
+        params: all other settings.
 
     Attributes:
-        parameters: of the decoder.
-        captions: in a step.
+        parameters: number of the decoder's parameters.
+        captions: number of captions in a step.
         flops: operations that a step needs.
     """
 
     def __init__(self, setting: Setting, params: Params) -> None:
         model = setting.decoder(params)
-        model.compile(
-            optimizer=make_optimizer(params.train, steps_per_epoch=1000),
-            loss=MaskedCrossEntropy(params.train.label_smoothing),
+        train = params.train
+        optimizer = make_optimizer(
+            learning_rate=train.learning_rate,
+            steps=train.epochs * _STEPS_PER_EPOCH,
+            warmup_steps=round(train.warmup_epochs * _STEPS_PER_EPOCH),
+            schedule=train.schedule,
+            weight_decay=train.weight_decay,
+            clip_norm=train.clip_norm,
+            average_weights=train.average_weights,
         )
+        model.compile(optimizer=optimizer, loss=MaskedCrossEntropy(train.label_smoothing))
         model.optimizer.build(model.trainable_variables)
         ids = np.random.default_rng(0).integers(
             END + 1, _VOCABULARY, (setting.images, setting.captions, setting.length), np.int32
@@ -141,7 +153,7 @@ class Training:
         self.flops = setting.size(model).training(setting.images, lengths)
 
     def __call__(self) -> Any:
-        """One step."""
+        """Take one step; return its metrics."""
         logs, self._state = self._step(self._state, self._batch)
         return logs
 
@@ -150,12 +162,12 @@ class Decoding:
     """A batch captioned greedily or by beam search of width 3.
 
     Args:
-        setting: its size.
-        params: whence the rest.
+        setting: size of the work.
+        params: all other settings.
 
     Attributes:
-        parameters: of the decoder.
-        captions: in a batch.
+        parameters: number of the decoder's parameters.
+        captions: number of captions in a batch.
         flops: operations that a batch needs.
     """
 
@@ -172,16 +184,16 @@ class Decoding:
         self.flops = setting.size(model).forward(setting.images, [setting.length - 1] * rows)
 
     def __call__(self) -> Any:
-        """One batch."""
+        """Caption one batch; return tokens and log-probabilities."""
         return self._run(self._variables, self._features)
 
 
-def seconds_a_call(call: Callable[[], Any], seconds: float) -> float:
-    """Time of one call on the device: the median of a few runs of many calls each.
+def seconds_per_call(call: Callable[[], Any], seconds: float) -> float:
+    """Seconds of one call on the device: the median of a few runs of many calls each.
 
     Args:
-        call: whose results are waited for; its first calls compile.
-        seconds: that all runs take together, about.
+        call: function to time; it is compiled by its first calls, and its results are awaited.
+        seconds: approximate duration of all runs together.
     """
     for _ in range(2):
         jax.block_until_ready(call())
@@ -199,11 +211,16 @@ def seconds_a_call(call: Callable[[], Any], seconds: float) -> float:
 
 
 def matmul_rate(precision: str, side: int, seconds: float) -> float:
-    """Operations a second of a large matrix product: the peak that work is held against.
+    """Operations per second of a product of two large matrices, with which work is compared.
 
-    In float32 it is JAX's default precision, as in the model: on a GPU that may be TF32.
+    In float32 it has JAX's default precision, as the model does; on a GPU that may be TF32.
+
+    Args:
+        precision: dtype of the matrices.
+        side: number of rows and columns of each.
+        seconds: see `seconds_per_call`.
     """
     keys = jax.random.split(jax.random.key(0))
     left, right = (jax.random.normal(key, (side, side), jnp.dtype(precision)) for key in keys)
     product = jax.jit(jnp.matmul)
-    return 2 * side**3 / seconds_a_call(lambda: product(left, right), seconds)
+    return 2 * side**3 / seconds_per_call(lambda: product(left, right), seconds)

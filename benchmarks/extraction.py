@@ -1,4 +1,4 @@
-"""Extraction from encoded images, images a second: decode, resize, network."""
+"""Extraction of features from encoded images, in images per second: decode, resize, network."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def encoded_images(data: BenchData, count: int) -> list[dict[str, Any]]:
 
 
 class Tutorial(Work):
-    """Decoding in `tf.data`, the stock network under `tf.function`.
+    """The tutorial's side: decoding in `tf.data`, the stock network under `tf.function`.
 
     Args:
-        data: whose test images are extracted.
-        images: in one run, a multiple of 32.
+        data: data whose test images are used.
+        images: number of images in one run, a multiple of 32.
     """
 
     def __init__(self, data: BenchData, images: int) -> None:
@@ -32,16 +32,16 @@ class Tutorial(Work):
         self.extraction(self.images[:32])
 
     def run(self) -> float:
-        """Extract the images."""
+        """Extract the images; return their number."""
         return len(self.extraction(self.images))
 
 
 class Ours(Work):
-    """As the `features` stage does it, without writing.
+    """This project's side: what the `features` stage does, without writing.
 
     Args:
-        data: whose test images are extracted.
-        images: in one run.
+        data: data whose test images are used.
+        images: number of images in one run.
     """
 
     def __init__(self, data: BenchData, images: int) -> None:
@@ -53,11 +53,11 @@ class Ours(Work):
         self._extract(self.rows[:32])
 
     def run(self) -> float:
-        """Extract the images."""
+        """Extract the images; return their number."""
         return self._extract(self.rows)
 
     def facts(self) -> dict[str, Any]:
-        """`flops_per_image`."""
+        """`flops_per_image`: operations that one image needs."""
         return {"flops_per_image": efficientnet_lite0(self.size)}
 
     def _extract(self, rows: list[dict[str, Any]]) -> int:

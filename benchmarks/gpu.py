@@ -1,10 +1,8 @@
-"""Training and decoding on synthetic features, on whatever device JAX finds.
+"""Measure training and decoding on synthetic features, on any device that JAX finds.
 
-`python -m benchmarks.gpu` needs Keras and JAX (on an NVIDIA GPU `jax[cuda12]`), no TensorFlow, no
-data. What is timed is execution: everything is compiled before, inputs lie on the device, and the
-clock stops when the results are there.
-
-Legend: `B` images, `N` captions of an image, `T` tokens of a caption, `V` vocabulary.
+`python -m benchmarks.gpu` needs Keras and JAX (on an NVIDIA GPU `jax[cuda12]`), but neither
+TensorFlow nor data. Only execution is timed: everything is compiled before, inputs are on the
+device, and a run ends when its results are available.
 """
 
 from __future__ import annotations
@@ -18,15 +16,15 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-# Read once, when Keras is imported.
+# Keras reads this when it is imported.
 os.environ["KERAS_BACKEND"] = "jax"
 
 import jax
 import keras
+from tabulate import tabulate
 
-from benchmarks.device_work import Decoding, Setting, Training, matmul_rate, seconds_a_call
+from benchmarks.device_work import Decoding, Setting, Training, matmul_rate, seconds_per_call
 from captioning.core.files import write_json
-from captioning.experiments.tables import Table
 from captioning.params.stages import load_params
 
 _ROOT = Path(__file__).parent.parent
@@ -34,14 +32,15 @@ _PRECISIONS = ("float32", "bfloat16")
 _WORK = {"training": Training, "greedy": Decoding, "beam": Decoding}
 _HEADER = (
     "work", "precision", "layers", "units", "images", "ms", "captions/s", "images/s", "TFLOP/s",
-    "of peak",
+    "share of peak",
 )  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print the table, write the JSON if asked."""
+    """Measure, print the table, write the JSON file if one is named."""
     options = _options(arguments)
-    # Keras draws its initial weights' seeds from here; its own function would import TensorFlow.
+    # Keras takes the seeds of initial weights from `random`; its own function for that would import
+    # TensorFlow.
     random.seed(0)
     params = load_params(options.params)
     peaks = {p: matmul_rate(p, options.matmul, options.seconds) for p in options.precisions}
@@ -52,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         setting = Setting(work, precision, layers, units, images, options.captions, options.length)
         print(*setting.cells(), file=sys.stderr, flush=True)
         rows.append(measure(setting, params, peaks[precision], options.seconds))
-        # Programs and arrays of the last size would fill the device.
+        # Otherwise programs and arrays of earlier sizes would fill the device.
         jax.clear_caches()
         keras.backend.clear_session()
     device = jax.devices()[0]
@@ -65,8 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     }
     for precision, rate in peaks.items():
         print(f"{machine['device']}, matrix product in {precision}: {rate / 1e12:.2f} TFLOP/s")
-    title = f"{options.captions} captions of {options.length} tokens an image"
-    print(Table(title, _HEADER, [_cells(row) for row in rows]).text())
+    print(f"{options.captions} captions of {options.length} tokens for each image")
+    print(tabulate([_cells(row) for row in rows], _HEADER, disable_numparse=True))
     if options.json:
         write_json(options.json, {"machine": machine, "rows": rows})
 
@@ -77,18 +76,23 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     on_cpu = jax.default_backend() == "cpu"
     add = parser.add_argument
-    add("--quick", action="store_true", help="one small size, briefly")
-    add("--layers", type=int, nargs="+", default=[2, 4, 8])
-    add("--units", type=int, nargs="+", default=[256, 512, 1024])
-    add("--images", type=int, nargs="+", default=[64, 512], help="in a batch")
-    add("--captions", type=int, default=5, help="of an image, in training")
-    add("--length", type=int, default=16, help="tokens of a caption, [START] and [END] included")
-    add("--precisions", nargs="+", choices=_PRECISIONS, default=_PRECISIONS)
-    add("--work", nargs="+", choices=_WORK, default=list(_WORK))
-    add("--matmul", type=int, default=1024 if on_cpu else 8192, help="side of the peak's matrices")
-    add("--seconds", type=float, default=1.0, help="of measuring, each")
-    add("--params", type=Path, default=_ROOT / "params.yaml", help="of the decoder and optimiser")
-    add("--json", type=Path, help="where the figures go")
+    add("--quick", action="store_true", help="one small size, as a short trial")
+    add("--layers", type=int, nargs="+", default=[2, 4, 8], help="numbers of decoder layers")
+    add("--units", type=int, nargs="+", default=[256, 512, 1024], help="widths of the decoder")
+    add("--images", type=int, nargs="+", default=[64, 512], help="numbers of images in a batch")
+    add("--captions", type=int, default=5, help="captions of an image, in training")
+    add("--length", type=int, default=16, help="tokens of a caption, with [START] and [END]")
+    add("--precisions", nargs="+", choices=_PRECISIONS, default=_PRECISIONS, help="default: both")
+    add("--work", nargs="+", choices=_WORK, default=list(_WORK), help="default: all")
+    add(
+        "--matmul",
+        type=int,
+        default=1024 if on_cpu else 8192,
+        help="side of the matrices for the peak rate",
+    )
+    add("--seconds", type=float, default=1.0, help="duration of each measurement")
+    add("--params", type=Path, default=_ROOT / "params.yaml", help="file of all other settings")
+    add("--json", type=Path, help="file for all figures")
     options = parser.parse_args(arguments)
     if options.quick:
         options.layers, options.units, options.images = [1], [64], [4]
@@ -100,13 +104,13 @@ def measure(setting: Setting, params: Any, peak: float, seconds: float) -> dict[
     """Time one kind of work at one size.
 
     Returns:
-        The setting; `parameters`; `seconds` of a step or batch, `captions_per_second`,
-        `images_per_second`, `flops` that it needs, `flops_per_second`, `share_of_peak`. Of all
-        these `failure` alone where the device's memory doesn't suffice.
+        The setting; number of `parameters`; `seconds` for a step or batch; `captions_per_second`;
+        `images_per_second`; `flops` that it needs; `flops_per_second`; `share_of_peak`. If the
+        device runs out of memory, the setting and `failure` only.
     """
     try:
         work = _WORK[setting.work](setting, params)
-        taken = seconds_a_call(work, seconds)
+        taken = seconds_per_call(work, seconds)
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise

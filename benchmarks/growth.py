@@ -1,7 +1,7 @@
-"""How memory and time of every stage grow with the dataset: `python -m benchmarks.growth`.
+"""Measure how memory and time of every stage grow with the dataset.
 
-Runs the stages on scenes, once for every factor, each in a process of its own in a temporary
-folder, and notes its peak resident memory, its wall time and its processor time.
+`python -m benchmarks.growth` runs the stages on scenes, once for every factor, each in its own
+process in a temporary folder. It records peak resident memory, wall time and processor time.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from tabulate import tabulate
 
 from captioning.core.files import write_json
-from captioning.experiments.tables import Table
 from captioning.params.stages import load_params
 
 ROOT = Path(__file__).parent.parent
 STAGES = ("download", "features", "vocabulary", "tokens", "train", "evaluate")
-# Validation and test images for each train image.
+# Number of images of each split for every train image.
 _SHARES = {"train": 1.0, "validation": 1 / 8, "test": 1 / 4}
-# Whatever is not changed here is as in params.yaml; the pictures are small so that many are quick.
+# All other settings are those of params.yaml. Images are small, so that many take little time.
 _SETTINGS = {
     "dataset": "scenes",
     "datasets.scenes.image_size": 64,
@@ -38,7 +38,7 @@ _SETTINGS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print the table, write the JSON."""
+    """Measure, print the table, write the JSON file."""
     options = _options(arguments)
     runs = []
     for factor in options.factors:
@@ -46,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             runs += measure(Path(folder), options.images, factor, options.params, options.stages)
     report = {"images": images(options.images, 1), "runs": runs, "growth": growth(runs)}
     write_json(options.json, report)
-    print(table(report["growth"], options.factors).text())
+    print("Growth with the dataset")
+    print(table(report["growth"], options.factors))
     print(f"\nall figures: {options.json}")
 
 
@@ -55,23 +56,35 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m benchmarks.growth", description=__doc__.partition("\n")[0]
     )
     parser.add_argument(
-        "--images", type=int, default=1000, help="train images at 1x (default: %(default)s)"
+        "--images",
+        type=int,
+        default=1000,
+        help="number of train images at factor 1 (default: %(default)s)",
     )
     parser.add_argument(
-        "--factors", type=int, nargs="+", default=[1, 4, 16], help="(default: 1 4 16)"
+        "--factors",
+        type=int,
+        nargs="+",
+        default=[1, 4, 16],
+        help="sizes of the dataset (default: 1 4 16)",
     )
     parser.add_argument(
-        "--params", type=Path, default=ROOT / "params.yaml", help="what the settings start from"
+        "--params", type=Path, default=ROOT / "params.yaml", help="file of all other settings"
     )
     parser.add_argument(
-        "--stages", nargs="+", choices=STAGES, default=STAGES, help="which to run (default: all)"
+        "--stages", nargs="+", choices=STAGES, default=STAGES, help="stages to run (default: all)"
     )
-    parser.add_argument("--json", type=Path, default=ROOT / "benchmarks" / "growth.json")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        default=ROOT / "benchmarks" / "growth.json",
+        help="file for all figures (default: benchmarks/growth.json)",
+    )
     return parser.parse_args(arguments)
 
 
 def images(train: int, factor: int) -> dict[str, int]:
-    """Images of every split."""
+    """Number of images of every split."""
     return {split: max(round(train * share * factor), 1) for split, share in _SHARES.items()}
 
 
@@ -81,15 +94,15 @@ def measure(
     """Run stages in `folder`, in the pipeline's order.
 
     Args:
-        folder: empty.
-        train: train images at 1x.
-        factor: by which all splits are larger.
-        params: the file that the settings start from.
-        stages: which; what they read must be among what the others write.
+        folder: empty folder to run in.
+        train: number of train images at factor 1.
+        factor: factor for the size of all splits.
+        params: file of all other settings.
+        stages: stages to run; each must find its inputs among the outputs of the others.
 
     Returns:
-        For every one `stage`, `factor`, `images` (of all splits), `seconds`, `cpu_seconds` and
-        `peak_bytes`.
+        For every stage its name (`stage`), `factor`, number of `images` in all splits, `seconds`,
+        `cpu_seconds` and `peak_bytes`.
     """
     sizes = images(train, factor)
     chosen = {f"datasets.scenes.{split}_images": size for split, size in sizes.items()}
@@ -104,7 +117,7 @@ def measure(
 
 
 def write_params(source: Path, target: Path, changes: Mapping[str, Any]) -> None:
-    """Copy params.yaml with some keys, given by their full names, changed; check the result."""
+    """Copy params.yaml with changes, given by full keys such as `train.epochs`; check the copy."""
     yaml = YAML(typ="safe", pure=True)
     values = yaml.load(source)
     for key, value in changes.items():
@@ -118,10 +131,10 @@ def write_params(source: Path, target: Path, changes: Mapping[str, Any]) -> None
 
 
 def run(command: Sequence[str], folder: Path) -> dict[str, float]:
-    """Run a command to its end; what it printed is shown if it fails.
+    """Run a command to its end; if it fails, exit and show its output.
 
-    To be called in a small process: until its own program starts, a child counts as large as its
-    parent.
+    The calling process should be small: until a child has started its own program, its memory
+    counts as large as its parent's.
 
     Returns:
         `seconds` of wall time, `cpu_seconds` of all its threads, `peak_bytes` of resident memory.
@@ -129,7 +142,7 @@ def run(command: Sequence[str], folder: Path) -> dict[str, float]:
     with tempfile.TemporaryFile() as log:
         start = time.perf_counter()
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
-        # Not `wait`: the kernel tells this one child's usage to whoever collects it.
+        # Unlike `wait`, this reports the resources that this one child has used.
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -145,12 +158,13 @@ def run(command: Sequence[str], folder: Path) -> dict[str, float]:
 
 
 def growth(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What the runs of one stage say together, for every stage that was run.
+    """Summarize the runs of each stage.
 
     Returns:
-        `stage`; `peak_bytes`, `seconds` and `cpu_seconds`, one for every factor; `peak_ratio`: the
-        last peak to the first; `bytes_per_image` and `cpu_seconds_per_image`: what one more image
-        costs between two neighbouring factors; equal ones mean that the growth is linear.
+        For every stage its name (`stage`); `peak_bytes`, `seconds` and `cpu_seconds`, one value for
+        every factor; `peak_ratio`, the last peak divided by the first; `bytes_per_image` and
+        `cpu_seconds_per_image`, the cost of each additional image between two successive factors.
+        Equal costs mean linear growth.
     """
     summary = []
     for stage in dict.fromkeys(row["stage"] for row in runs):
@@ -175,16 +189,16 @@ def growth(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return summary
 
 
-def table(summary: Sequence[Mapping[str, Any]], factors: Sequence[int]) -> Table:
-    """The growth of every stage, for a terminal."""
+def table(summary: Sequence[Mapping[str, Any]], factors: Sequence[int]) -> str:
+    """A table of the growth of every stage, for a terminal."""
     names = ", ".join(f"{factor}x" for factor in factors)
     header = (
         "stage",
         f"peak memory, MB ({names})",
-        "last to first",
+        "last / first",
         f"seconds ({names})",
         f"processor seconds ({names})",
-        "processor ms an image more",
+        "processor ms per additional image",
     )
     rows = [
         (
@@ -197,7 +211,7 @@ def table(summary: Sequence[Mapping[str, Any]], factors: Sequence[int]) -> Table
         )
         for row in summary
     ]
-    return Table("Growth with the dataset", header, rows)
+    return tabulate(rows, header, disable_numparse=True)
 
 
 def _joined(values: Sequence[float], scale: float, digits: int) -> str:

@@ -1,4 +1,4 @@
-"""What this machine can do at most: matrix products, memory copies, reading files."""
+"""Limits of this machine: rates of matrix products and memory copies; reading files."""
 
 from __future__ import annotations
 
@@ -17,26 +17,29 @@ _RUNS = 5
 
 
 class Ceilings(Work):
-    """Measured in a process of its own, see `alternate.Work`; one run is all."""
+    """Measures the limits in its own process, in one run; see `alternate.Work`."""
 
     def __init__(self) -> None:
         self.found: dict[str, float] = {}
 
     def run(self) -> float:
-        """Measure everything."""
+        """Measure all limits; their number is 1."""
         for dtype in ("float32", "bfloat16"):
             self.found[f"matmul_{dtype}"] = matmul_rate(dtype)
         self.found["copy"] = copy_rate()
         return 1
 
     def facts(self) -> dict[str, Any]:
-        """`matmul_float32`, `matmul_bfloat16`: operations a second of one core; `copy`: bytes a
-        second."""
+        """The limits.
+
+        `matmul_float32`, `matmul_bfloat16`: operations per second of one core; `copy`: bytes per
+        second.
+        """
         return self.found
 
 
 def best_seconds(work: Callable[[], Any], clock: Callable[[], float]) -> float:
-    """The shortest of several runs: a ceiling is what nothing disturbed."""
+    """Seconds of the shortest of several runs, which other work disturbed least."""
     seconds = []
     for _ in range(_RUNS):
         start = clock()
@@ -46,7 +49,7 @@ def best_seconds(work: Callable[[], Any], clock: Callable[[], float]) -> float:
 
 
 def matmul_rate(dtype: str) -> float:
-    """Operations of TensorFlow's product of two 2,048 x 2,048 matrices, a second of one core."""
+    """Operations per second of one core, for TensorFlow's product of 2,048 x 2,048 matrices."""
     import tensorflow as tf
 
     matrix = tf.cast(tf.random.stateless_normal((_SIDE, _SIDE), (1, 2)), dtype)
@@ -56,15 +59,15 @@ def matmul_rate(dtype: str) -> float:
 
 
 def copy_rate() -> float:
-    """Bytes a second, read and written counted each, of copying 256 MiB."""
+    """Bytes per second of copying 256 MiB; bytes read and bytes written both count."""
     source = np.ones(_COPY, np.uint8)
     target = np.empty_like(source)
     np.copyto(target, source)
     return 2 * _COPY / best_seconds(lambda: np.copyto(target, source), time.perf_counter)
 
 
-def forget(paths: Sequence[Path]) -> None:
-    """Ask the system to drop files from its cache, so that the next read is the disk's."""
+def drop_from_page_cache(paths: Sequence[Path]) -> None:
+    """Ask the system to drop files from its cache, so that they are next read from disk."""
     if not hasattr(os, "posix_fadvise"):
         return
     for path in paths:
@@ -74,7 +77,7 @@ def forget(paths: Sequence[Path]) -> None:
 
 
 def read_through(paths: Sequence[Path]) -> int:
-    """Read files from start to end into one buffer; the number of bytes."""
+    """Read files from start to end into one buffer; return the number of bytes."""
     buffer = bytearray(_CHUNK)
     total = 0
     for path in paths:

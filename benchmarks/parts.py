@@ -1,4 +1,4 @@
-"""What is measured: each part runs its sides in turns and makes its rows."""
+"""The parts of the benchmark: each runs its sides in turns and returns rows of the table."""
 
 from __future__ import annotations
 
@@ -20,13 +20,17 @@ class Bench:
     """One run of the benchmark.
 
     Args:
-        data: what it works on.
-        runs: of every side.
-        generated: images that `simple_gen` captions in a run.
-        decoder_steps: training steps of the decoder that captions are compared with.
-        extracted: images extracted in a run, a multiple of 32.
-        split_images: test images that our decoders caption; None means all.
-        input_steps: steps in a run of the comparison with a repeated batch.
+        data: outputs of the pipeline.
+        runs: number of runs of each side.
+        generated: number of images that `simple_gen` captions in a run.
+        decoder_steps: number of train steps of the decoder that all sides of decoding use.
+        extracted: number of images extracted in a run, a multiple of 32.
+        split_images: number of test images that this project's decoders caption; None means all.
+        input_steps: number of train steps in a run of the part `input`.
+
+    Attributes:
+        ceilings: limits of the machine, see `machine.Ceilings`.
+        details: results of every part and side.
     """
 
     data: BenchData
@@ -40,7 +44,7 @@ class Bench:
     details: dict[str, Any] = field(default_factory=dict)
 
     def sides(self, part: str, sides: Mapping[str, Factory], runs: int) -> dict[str, Measured]:
-        """Run a part's sides in turns and keep all that they tell."""
+        """Run the sides of a part in turns and keep all their results."""
         measured = alternate(sides, runs)
         self.details[part] = {
             name: {
@@ -54,15 +58,15 @@ class Bench:
         return measured
 
     def measure_machine(self) -> None:
-        """Fill `ceilings`."""
+        """Measure the limits of the machine."""
         self.ceilings |= self.sides("machine", {"machine": (Ceilings, {})}, 1)["machine"].facts
 
     def ceiling(self, precision: str = "float32") -> tuple[str, float]:
-        """Of matrix products."""
+        """Name and value of the limit for matrix products."""
         return f"{precision} products", self.ceilings[f"matmul_{precision}"]
 
     def training(self) -> list[Row]:
-        """Captions a second, in both precisions; the cache's size."""
+        """Captions per second in both precisions, and the size of the cache."""
         data = {"data": self.data}
         ours = {**data, "epochs": EPOCHS}
         sides: dict[str, Factory] = {
@@ -89,7 +93,7 @@ class Bench:
                     target=4.0 if name == "bfloat16" else None,
                     work=side.facts["flops_per_caption"],
                     ceiling=self.ceiling("bfloat16" if name == "bfloat16" else "float32"),
-                    note=f"validation loss by epoch {losses}, the tutorial's {theirs}",
+                    note=f"validation loss after each epoch {losses}, the tutorial's {theirs}",
                 )
             )
         cache = reference.facts["cache_bytes_per_image"]
@@ -102,7 +106,7 @@ class Bench:
         ]
 
     def decoding(self) -> list[Row]:
-        """Greedy against `simple_gen`; beam search against greedy."""
+        """Greedy decoding compared with `simple_gen`; beam search compared with greedy decoding."""
         data = {"data": self.data}
         self.sides("decoder", {"train": (decoding.Train, {**data, "steps": self.decoder_steps})}, 1)
         ours = {**data, "images": self.split_images}
@@ -114,13 +118,15 @@ class Bench:
             sides[f"{kind}, {precision}"] = (decoding.Ours, arguments)
         found = self.sides("decoding", sides, self.runs)
         captions = found["greedy, float32"].facts["captions"]
-        said = found["simple_gen"].facts["captions"]
-        found["simple_gen"] = decoding.of_all_images(found["simple_gen"], said, captions)
+        generated = found["simple_gen"].facts["captions"]
+        found["simple_gen"] = decoding.scaled_to_all_captions(
+            found["simple_gen"], generated, captions
+        )
         return [
-            self._greedy(found, "float32", said),
+            self._greedy(found, "float32", generated),
             self._greedy(found, "bfloat16", captions),
             compare(
-                "decoding, beam of 3 against greedy, float32",
+                "decoding, beam search of width 3 compared with greedy, float32",
                 "images/s",
                 found["greedy, float32"],
                 found["beam, float32"],
@@ -128,11 +134,11 @@ class Bench:
             ),
         ]
 
-    def _greedy(self, found: dict[str, Measured], precision: str, wanted: list[list[int]]) -> Row:
-        """Greedy decoding against the reference; its captions against those `wanted`."""
+    def _greedy(self, found: dict[str, Measured], precision: str, expected: list[list[int]]) -> Row:
+        """Greedy decoding compared with `simple_gen`; its captions with the `expected` ones."""
         ours = found[f"greedy, {precision}"]
-        pairs = list(zip(wanted, ours.facts["captions"], strict=False))
-        same = sum(said == captions for said, captions in pairs)
+        pairs = list(zip(expected, ours.facts["captions"], strict=False))
+        same = sum(first == second for first, second in pairs)
         return compare(
             f"decoding, greedy, {precision}",
             "images/s",
@@ -145,7 +151,7 @@ class Bench:
         )
 
     def extraction(self) -> list[Row]:
-        """From encoded images to feature maps."""
+        """Extraction of feature maps from encoded images."""
         arguments = {"data": self.data, "images": self.extracted}
         sides: dict[str, Factory] = {
             "tutorial": (extraction.Tutorial, arguments),
@@ -159,7 +165,7 @@ class Bench:
         ]
 
     def reading(self) -> list[Row]:
-        """A shuffled epoch against reading the same files."""
+        """A shuffled epoch compared with reading the same files from start to end."""
         sides: dict[str, Factory] = {
             "sequential": (reading.Sequential, {"data": self.data}),
             "batches": (reading.Batches, {"data": self.data}),
@@ -176,16 +182,16 @@ class Bench:
         ]
 
     def input_ahead(self) -> list[Row]:
-        """Train steps on real input against steps on a repeated batch."""
+        """Train steps on real input compared with steps on batches in memory."""
         arguments = {"data": self.data, "precision": "float32", "steps": self.input_steps}
         sides: dict[str, Factory] = {
-            "repeated": (training.InputAhead, {**arguments, "repeated": True}),
-            "real": (training.InputAhead, {**arguments, "repeated": False}),
+            "repeated": (training.TrainSteps, {**arguments, "repeated": True}),
+            "real": (training.TrainSteps, {**arguments, "repeated": False}),
         }
         found = self.sides("input", sides, self.runs)
         return [
             compare(
-                "train steps, real input against batches in memory",
+                "train steps, real input compared with batches in memory",
                 "steps/s",
                 found["repeated"],
                 found["real"],

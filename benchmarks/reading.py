@@ -1,4 +1,4 @@
-"""Reading a shuffled epoch of features and tokens from the disk, bytes a second."""
+"""Reading a shuffled epoch of features and tokens from disk, in bytes per second."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pathlib import Path
 
 from benchmarks.alternate import Work
 from benchmarks.data import BenchData
-from benchmarks.machine import forget, read_through
+from benchmarks.machine import drop_from_page_cache, read_through
 
 
 def train_files(data: BenchData) -> list[Path]:
-    """The train split's shards, features and tokens."""
+    """The shards of the train split, features and tokens."""
     return [
         records.folder / summary["file"]
         for records in (data.features(), data.tokens())
@@ -19,10 +19,10 @@ def train_files(data: BenchData) -> list[Path]:
 
 
 class Sequential(Work):
-    """The machine: the same files from start to end.
+    """The limit: reading the same files from start to end.
 
     Args:
-        data: whose train split is read.
+        data: data whose train split is read.
     """
 
     def __init__(self, data: BenchData) -> None:
@@ -31,19 +31,19 @@ class Sequential(Work):
         self.between()
 
     def run(self) -> float:
-        """Read; bytes."""
+        """Read the files; return the number of bytes."""
         return read_through(self.files)
 
     def between(self) -> None:
-        """Make the next run read from the disk."""
-        forget(self.files)
+        """Make the next run read from disk."""
+        drop_from_page_cache(self.files)
 
 
 class Batches(Work):
-    """Ours: an epoch of training batches, shuffled, decoded, joined, padded.
+    """This project's side: an epoch of training batches, shuffled, parsed, joined, padded.
 
     Args:
-        data: whose train split is read.
+        data: data whose train split is read.
     """
 
     def __init__(self, data: BenchData) -> None:
@@ -59,17 +59,17 @@ class Batches(Work):
         self.steps = -(-features.count("train") // settings.batch_images)
         self.files = train_files(data)
         self.bytes = sum(path.stat().st_size for path in self.files)
-        # One stream from run to run, as in training: the shuffle buffer is filled once an epoch.
+        # One stream for all runs, as in training: the shuffle buffer is filled once per epoch.
         self.batches = iter(batches)
         self.run()
         self.between()
 
     def run(self) -> float:
-        """An epoch; bytes of its records."""
+        """Read an epoch; return the bytes of its records."""
         for _ in range(self.steps):
             next(self.batches)
         return self.bytes
 
     def between(self) -> None:
-        """Make the next run read from the disk."""
-        forget(self.files)
+        """Make the next run read from disk."""
+        drop_from_page_cache(self.files)

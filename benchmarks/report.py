@@ -1,4 +1,4 @@
-"""The benchmark's rows, its table and its JSON."""
+"""The rows of the benchmark, its table and its JSON file."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ class Row:
 
     Args:
         part: what is measured.
-        unit: of `reference` and `ours`.
-        reference, ours: medians.
-        ratio: ours to the reference, the larger the better.
-        processor_ratio: the same, a second of processor time.
-        target: what the ratio should reach; None where there is none.
-        share_reference, share_ours: of the machine's ceiling, the work counted as what is needed,
-            by processor time.
-        ceiling: what that ceiling is.
-        peak_reference, peak_ours: bytes of memory; None where one process did both.
-        note: in words.
+        unit: unit of `reference` and `ours`.
+        reference: median rate of the reference, mostly the tutorial's code.
+        ours: median rate of this project.
+        ratio: `ours` divided by `reference`; larger is better.
+        target: ratio to reach; None if there is none.
+        processor_ratio: the same ratio by processor time.
+        share_reference, share_ours: share of the machine's limit that is reached by processor time;
+            only the operations that the work needs are counted.
+        ceiling: name of that limit.
+        peak_reference, peak_ours: peak memory in bytes; None if one process did both.
+        note: remark shown below the table.
     """
 
     part: str
@@ -44,7 +45,7 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        """Whether the target is reached."""
+        """Whether the target is reached; None if there is none."""
         return None if self.target is None else self.ratio >= self.target
 
 
@@ -58,18 +59,18 @@ def compare(
     ceiling: tuple[str, float] = ("", 0.0),
     note: str = "",
 ) -> Row:
-    """The row of two sides.
+    """Make the row that compares two sides.
 
     Args:
-        part, unit, target, note: as in `Row`.
-        reference, ours: the sides.
-        work: operations or bytes that one unit needs.
-        ceiling: name and value, in the same a second of one core.
+        part, unit, target, note: see `Row`.
+        reference, ours: results of the two sides.
+        work: operations that one unit needs.
+        ceiling: name and value of the machine's limit, in operations per second of one core.
     """
     name, limit = ceiling
-    # Only where products are counted: what waits for the disk keeps no core steadily busy.
+    # Only where operations are counted: a side that waits for the disk keeps no core busy.
     sides = {"reference": reference, "ours": ours} if limit else {}
-    notes = [note, *starmap(_uneven, sides.items())]
+    notes = [note, *starmap(_note_on_cores, sides.items())]
     return Row(
         part=part,
         unit=unit,
@@ -87,14 +88,16 @@ def compare(
     )
 
 
-def _uneven(name: str, side: Measured) -> str:
-    """What to say of a side whose threads shared one core in some runs and not in others."""
-    # Units a second over units a second of processor time.
-    cores = [rate / busy for rate, busy in zip(side.rates, side.processor_rates, strict=True)]
-    low, high = min(cores), max(cores)
+def _note_on_cores(name: str, side: Measured) -> str:
+    """A remark if the threads of a side shared one core in some of its runs only."""
+    # Average number of busy cores: processor time divided by wall time.
+    busy = [wall / cpu for wall, cpu in zip(side.rates, side.processor_rates, strict=True)]
+    low, high = min(busy), max(busy)
     if high < 1.3 * low:
         return ""
-    return f"{name} had {low:.1f} to {high:.1f} cores from run to run: compare by processor time"
+    return (
+        f"{name} used {low:.1f} to {high:.1f} cores, depending on the run: compare processor time"
+    )
 
 
 _HEADER = (
@@ -105,13 +108,13 @@ _HEADER = (
     "ratio",
     "target",
     "by processor time",
-    "of ceiling",
+    "share of limit",
     "peak memory, GB",
 )
 
 
 def table(rows: list[Row]) -> str:
-    """All rows as Markdown, which reads well in a terminal too."""
+    """All rows as a Markdown table, which is readable in a terminal too, and the notes below it."""
     lines = [_HEADER, tuple("---" for _ in _HEADER), *(_cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADER))]
     text = [
@@ -152,7 +155,7 @@ def _pair(reference: float | None, ours: float | None, form: str, unit: float = 
 
 
 def as_json(rows: list[Row], machine: Mapping[str, Any], details: Mapping[str, Any]) -> Any:
-    """All there is to keep: rows, ceilings, and the single runs and facts of every side."""
+    """Everything for the JSON file: rows, limits of the machine, and every side's single runs."""
     return {
         "machine": dict(machine),
         "rows": [asdict(row) | {"met": row.met} for row in rows],

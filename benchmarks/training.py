@@ -1,7 +1,7 @@
-"""Training, captions a second: the tutorial's loop and cache, and ours.
+"""Training, in captions per second: the tutorial's loop and cache compared with this project's.
 
-Both train the same images and are judged after every epoch on the same validation captions.
-The runs that are timed are the training itself.
+Both train on the same images, and after every epoch the loss of both is measured on the same
+validation captions. Only the training itself is timed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _WARM_UP = 3
 
 
 def same_size(params: ModelParams) -> ModelParams:
-    """Our architecture with as many layers, units, heads and so on as the tutorial's."""
+    """This project's architecture with the tutorial's numbers of layers, units and heads."""
     sizes = {
         "layers": tutorial.LAYERS,
         "units": tutorial.UNITS,
@@ -48,7 +48,7 @@ def same_size(params: ModelParams) -> ModelParams:
 
 
 def decoder_size(decoder: CaptionDecoder) -> DecoderSize:
-    """What a decoder's arithmetic depends on."""
+    """The sizes that determine the number of a decoder's operations."""
     arguments = decoder.arguments
     height, width, channels = decoder.feature_shape
     key_size = arguments["key_size"] or arguments["units"] // arguments["heads"]
@@ -64,22 +64,22 @@ def decoder_size(decoder: CaptionDecoder) -> DecoderSize:
     )
 
 
-def a_part_a_core(images: int) -> dict[str, int]:
-    """Settings of `train` that are the fastest on a CPU, for batches of so many images."""
+def one_part_per_core(images: int) -> dict[str, int]:
+    """The fastest `train` settings on a CPU: one part of the batch of `images` on each core."""
     return {"threads": 1, "parts": min(os.cpu_count() or 1, images)}
 
 
-def make_step(model: keras.Model) -> None:
+def make_train_function(model: keras.Model) -> None:
     """Make the train function of a compiled model.
 
-    Were the optimiser's variables created by the first step, it would be traced twice.
+    The optimizer's variables are created first; otherwise the function would be traced twice.
     """
     model.optimizer.build(model.trainable_variables)
     model.make_train_function()
 
 
 class _Training(Work):
-    """Steps of `fit`'s compiled train function, with the losses measured between epochs."""
+    """Steps of the train function that `fit` uses; the loss is measured between epochs."""
 
     def __init__(self, data: BenchData, model: Any, batches: tf.data.Dataset, epoch: int) -> None:
         self.model = model
@@ -89,10 +89,10 @@ class _Training(Work):
         self.held_out = examples(data, "validation", data.validation_images)
         self.runs = 0
         self.losses: list[float] = []
-        make_step(self.model)
+        make_train_function(self.model)
 
     def warm_up(self) -> None:
-        """Trace and compile, then forget what these steps learnt."""
+        """Trace and compile, then undo these steps."""
         model_weights = self.model.get_weights()
         for _ in range(_WARM_UP):
             self.model.train_function(self.batches)
@@ -108,8 +108,12 @@ class _Training(Work):
         float(logs["loss"])
         self.runs += 1
 
-    def judge(self, logits: Callable[[NDArray[Any], NDArray[np.int32]], Any]) -> None:
-        """Cross-entropy a token on the validation captions, one batch of captions after another."""
+    def measure_loss(self, logits: Callable[[NDArray[Any], NDArray[np.int32]], Any]) -> None:
+        """Append the cross-entropy per token of the validation captions to `losses`.
+
+        Args:
+            logits: maps features and token ids to logits.
+        """
         pairs = [(m, ids) for m, captions in self.held_out for ids in captions]
         total, count = 0.0, 0.0
         for start in range(0, len(pairs), 64):
@@ -126,7 +130,7 @@ class _Training(Work):
 
 
 class TutorialTraining(_Training):
-    """The tutorial's loop; see `alternate.Work`."""
+    """The tutorial's side; see `alternate.Work`."""
 
     def __init__(self, data: BenchData) -> None:
         keras.utils.set_random_seed(1)
@@ -137,23 +141,25 @@ class TutorialTraining(_Training):
         batches = load_cache(folder)
         self.captions = sum(1 for _ in batches.unbatch())
         epoch = -(-self.captions // tutorial.BATCH_CAPTIONS)
-        # A model without its layers' weights can't be reset after the warm-up.
+        # Builds the weights, without which the warm-up could not be undone.
         model(next(iter(batches))[0])
         super().__init__(data, model, batches.repeat(), epoch)
         self.warm_up()
 
     def run(self) -> float:
-        """Half an epoch; captions trained."""
+        """Train for half an epoch; return the number of captions."""
         self.advance()
         return self.steps * tutorial.BATCH_CAPTIONS
 
     def between(self) -> None:
-        """Measure the loss where an epoch ends."""
+        """Measure the loss at the end of an epoch."""
         if self.runs % RUNS_PER_EPOCH == 0:
-            self.judge(lambda maps, ids: self.model((maps.astype("float32"), ids), training=False))
+            self.measure_loss(
+                lambda maps, ids: self.model((maps.astype("float32"), ids), training=False)
+            )
 
     def facts(self) -> dict[str, Any]:
-        """`losses` after each epoch, `cache_bytes_per_image`."""
+        """`losses` after each epoch and `cache_bytes_per_image`."""
         return {
             "losses": self.losses,
             "cache_bytes_per_image": self.cache_bytes / self.data.train_images,
@@ -161,13 +167,13 @@ class TutorialTraining(_Training):
 
 
 class OurTraining(_Training):
-    """Our loop; see `alternate.Work`.
+    """This project's side; see `alternate.Work`.
 
     Args:
-        data: what to train on.
+        data: training data.
         precision: `float32` or `bfloat16`.
-        epochs: of the whole run, which the learning rate follows.
-        as_tutorial: whether the decoder is the tutorial's own, raw features and all.
+        epochs: number of epochs of the whole run, for the learning-rate schedule.
+        as_tutorial: whether to use the tutorial's architecture, which attends to raw features.
     """
 
     def __init__(
@@ -178,7 +184,7 @@ class OurTraining(_Training):
         captions = [len(ids) for _, ids in examples(data, "train", data.train_images)]
         self.per_image = sum(captions) / len(captions)
         self.images = max(round(tutorial.BATCH_CAPTIONS / self.per_image), 1)
-        changes = {"precision": precision, "epochs": epochs, **a_part_a_core(self.images)}
+        changes = {"precision": precision, "epochs": epochs, **one_part_per_core(self.images)}
         settings = params.train.model_copy(update=changes)
         features, tokens = data.features(share=True), data.tokens(share=True)
         shape = feature_shape(features)
@@ -189,26 +195,26 @@ class OurTraining(_Training):
             model = build_decoder(same_size(params.model), precision, shape, data.bias)
         epoch = -(-data.train_images // self.images)
         self.decoder = model
-        model = compiled(model, settings, epoch, jit_compile=False)
+        model = compiled(model, settings, steps_per_epoch=epoch, jit_compile=False)
         batches = training_batches(features, tokens, "train", self.images, None, settings.seed)
         super().__init__(data, model, batches, epoch)
         self.warm_up()
         self.flops = self._flops()
 
     def run(self) -> float:
-        """Half an epoch; captions trained."""
+        """Train for half an epoch; return the number of captions."""
         self.advance()
         return self.steps * self.images * self.per_image
 
     def between(self) -> None:
-        """Measure the loss where an epoch ends."""
+        """Measure the loss at the end of an epoch."""
         if self.runs % RUNS_PER_EPOCH == 0:
-            self.judge(
+            self.measure_loss(
                 lambda maps, ids: self.model({"features": maps, "tokens": ids}, training=False)
             )
 
     def facts(self) -> dict[str, Any]:
-        """`losses` after each epoch, `flops_per_caption` needed."""
+        """`losses` after each epoch, `flops_per_caption` and the number of `parameters`."""
         return {
             "losses": self.losses,
             "flops_per_caption": self.flops,
@@ -222,14 +228,14 @@ class OurTraining(_Training):
         return decoder_size(self.decoder).training(round(images), lengths) / len(captions)
 
 
-class InputAhead(Work):
-    """Our train step with real input, or on one batch again and again; see `alternate.Work`.
+class TrainSteps(Work):
+    """Train steps on real input or on batches in memory; see `alternate.Work`.
 
     Args:
-        data: what to train on: the whole train split.
-        repeated: whether the input is one batch, already in memory.
-        precision: as in `OurTraining`.
-        steps: in one run.
+        data: training data, of which the whole train split is used.
+        repeated: whether to repeat the same few batches, held in memory.
+        precision: `float32` or `bfloat16`.
+        steps: number of steps in one run.
     """
 
     def __init__(self, data: BenchData, repeated: bool, precision: str, steps: int) -> None:
@@ -240,7 +246,7 @@ class InputAhead(Work):
         model = build_decoder(
             same_size(params.model), precision, feature_shape(features), data.bias
         )
-        model = compiled(model, settings, 1000, jit_compile=False)
+        model = compiled(model, settings, steps_per_epoch=1000, jit_compile=False)
         batches = training_batches(
             features,
             tokens,
@@ -249,17 +255,17 @@ class InputAhead(Work):
             settings.captions_per_image,
             settings.seed,
         )
-        # Both see the same shapes: lengths differ from batch to batch.
+        # Both sides see the same shapes: the lengths of captions differ between batches.
         kept = batches.take(1 + steps).cache()
         self.batches = iter(kept.repeat() if repeated else batches)
         self.steps = steps
         self.model = model
-        make_step(model)
+        make_train_function(model)
         for _ in range(steps + 1):
             model.train_function(self.batches)
 
     def run(self) -> float:
-        """Some steps; their number."""
+        """Take the steps; return their number."""
         for _ in itertools.repeat(None, self.steps):
             logs = self.model.train_function(self.batches)
         float(logs["loss"])

@@ -1,11 +1,11 @@
-"""The reference: decoder, loss and greedy generation as the TensorFlow tutorial builds them.
+"""The reference: decoder, loss and greedy decoding as in TensorFlow's tutorial.
 
-"Image captioning with visual attention": stock Keras layers, the raw feature map attended to once
-a caption, every layer's output added and then normalised, the whole prefix run again for each
-token. Written anew from what the tutorial does, so that it can be timed beside this project.
+The tutorial is "Image captioning with visual attention". It uses stock Keras layers in post-norm
+order, attends to the raw feature map separately for each caption, and runs the whole prefix again
+for every token. This is a new implementation of it, for comparison with this project.
 
 Legend: `B` captions, `T` tokens, `S` cells of the image grid, `C` feature channels, `D` units,
-`V` vocabulary.
+`V` vocabulary size.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from captioning.text import END, PAD, START
 
 UNITS, LAYERS, HEADS, DROPOUT, LEARNING_RATE = 256, 2, 2, 0.5, 1e-4
 BATCH_CAPTIONS, MAX_LENGTH = 32, 50
-# What the tutorial's `masked_loss` takes for the loss of a banned token.
+# Losses from this value on belong to banned tokens, in the tutorial's `masked_loss`.
 _IMPOSSIBLE = 1e8
 
 
 class TokenEmbedding(keras.layers.Layer):
-    """Token and position embeddings, summed; padding is masked for the layers that follow."""
+    """Sum of token and position embeddings; padding is masked for the following layers."""
 
     def __init__(self, vocabulary_size: int, max_length: int, units: int) -> None:
         super().__init__()
@@ -36,17 +36,17 @@ class TokenEmbedding(keras.layers.Layer):
         self.positions = keras.layers.Embedding(max_length, units)
 
     def call(self, tokens: Any) -> Any:
-        """`[B, T]` to `[B, T, D]`."""
+        """Map token ids `[B, T]` to embeddings `[B, T, D]`."""
         places = tf.range(tf.shape(tokens)[1])[None, :]
         return self.tokens(tokens) + self.positions(places)
 
     def compute_mask(self, tokens: Any, mask: Any = None) -> Any:
-        """True where there is a token."""
+        """Mask `[B, T]` that is True at tokens and False at padding."""
         return self.tokens.compute_mask(tokens)
 
 
 class Layer(keras.layers.Layer):
-    """Causal self-attention, attention to the image, feed-forward; each added, then normalised."""
+    """Causal self-attention, cross-attention and feed-forward block, each in post-norm order."""
 
     def __init__(self, units: int, heads: int, dropout: float, epsilon: float) -> None:
         super().__init__()
@@ -61,13 +61,13 @@ class Layer(keras.layers.Layer):
         self.norms = [keras.layers.LayerNormalization(epsilon=epsilon) for _ in range(3)]
 
     def call(self, x: Any, image: Any, training: bool | None = None) -> Any:
-        """`[B, T, D]` and the image's cells `[B, S, C]` to `[B, T, D]`."""
+        """Map `[B, T, D]` and the cells of the image `[B, S, C]` to `[B, T, D]`."""
         attended = self.self_attention(x, x, use_causal_mask=True, training=training)
         x = self.norms[0](self.add([x, attended]))
         attended, scores = self.cross_attention(
             x, image, return_attention_scores=True, training=training
         )
-        # Kept for the attention plots, so they are always computed.
+        # Kept for attention plots, so they are always computed.
         self.last_scores = scores
         x = self.norms[1](self.add([x, attended]))
         hidden = self.dropout(self.contract(self.expand(x)), training=training)
@@ -75,15 +75,17 @@ class Layer(keras.layers.Layer):
 
 
 class TutorialCaptioner(keras.Model):
-    """The tutorial's `Captioner`, from feature maps and token ids.
+    """The tutorial's `Captioner`, from feature maps and token ids to logits.
 
     Args:
         vocabulary_size: number of token ids `V`.
-        output_bias: float32 `[V]`, added to the logits; a plain array.
-        units, layers, heads: size; the width of a head is `units`.
-        dropout: of attention weights and feed-forward blocks.
-        max_length: positions that there are embeddings for.
-        epsilon: of the layer normalisations (1e-3 is what Keras takes).
+        output_bias: plain array float32 `[V]`, added to the logits.
+        units: width of the residual stream and of each head.
+        layers: number of decoder layers.
+        heads: number of attention heads.
+        dropout: dropout rate of attention weights and feed-forward blocks.
+        max_length: number of position embeddings.
+        epsilon: epsilon of the layer normalizations; 1e-3 is Keras' default.
     """
 
     def __init__(
@@ -105,11 +107,11 @@ class TutorialCaptioner(keras.Model):
         self.max_length = max_length
 
     def build(self, input_shape: Any = None) -> None:
-        """Nothing: the layers are built when first called."""
+        """Do nothing: the layers are built when they are first called."""
         self.built = True
 
     def call(self, inputs: tuple[Any, Any], training: bool | None = None) -> Any:
-        """Feature maps `[B, height, width, C]` and tokens int `[B, T]` to logits `[B, T, V]`."""
+        """Map features `[B, height, width, C]` and token ids `[B, T]` to logits `[B, T, V]`."""
         features, tokens = inputs
         shape = tf.shape(features)
         image = tf.reshape(features, (shape[0], shape[1] * shape[2], features.shape[3]))
@@ -119,7 +121,7 @@ class TutorialCaptioner(keras.Model):
         return self.dense(x) + self.output_bias
 
     def simple_gen(self, features: NDArray[Any]) -> list[int]:
-        """The most probable tokens for one feature map `[height, width, C]`, `[START]` first.
+        """Decode one feature map `[height, width, C]` greedily; return token ids from `[START]`.
 
         Every token runs the whole prefix again, layer by layer, outside of any `tf.function`.
         """
@@ -135,7 +137,7 @@ class TutorialCaptioner(keras.Model):
 
 
 def masked_loss(targets: Any, logits: Any) -> Any:
-    """Mean cross-entropy over the targets `[B, T]` that are neither padding nor impossible."""
+    """Mean cross-entropy over the targets `[B, T]` that are neither padding nor banned."""
     labels = tf.cast(targets, tf.int64)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
     mask = tf.cast((labels != PAD) & (losses < _IMPOSSIBLE), losses.dtype)
@@ -143,14 +145,14 @@ def masked_loss(targets: Any, logits: Any) -> Any:
 
 
 def masked_accuracy(targets: Any, logits: Any) -> Any:
-    """Share of the targets `[B, T]`, padding aside, that have the largest logit."""
+    """Share of the targets `[B, T]`, without padding, that have the largest logit."""
     mask = tf.cast(targets != PAD, tf.float32)
     hits = tf.cast(tf.argmax(logits, axis=-1) == tf.cast(targets, tf.int64), tf.float32)
     return tf.reduce_sum(hits * mask) / tf.reduce_sum(mask)
 
 
 def compiled(model: TutorialCaptioner) -> TutorialCaptioner:
-    """The model with the tutorial's optimiser, loss and metric."""
+    """Compile the model with the tutorial's optimizer, loss and metric; return it."""
     model.compile(keras.optimizers.Adam(LEARNING_RATE), loss=masked_loss, metrics=[masked_accuracy])
     return model
 
@@ -158,7 +160,7 @@ def compiled(model: TutorialCaptioner) -> TutorialCaptioner:
 def same_size(
     vocabulary_size: int, feature_shape: tuple[int, int, int], **changes: Any
 ) -> CaptionDecoder:
-    """This project's decoder as the tutorial's: the same weights give the same logits."""
+    """This project's decoder in the tutorial's architecture: equal weights give equal logits."""
     arguments = {
         "layers": LAYERS,
         "units": UNITS,
@@ -178,7 +180,7 @@ def same_size(
 
 
 def copy_weights(source: CaptionDecoder, target: TutorialCaptioner) -> None:
-    """Give a built reference the weights of a decoder made by `same_size`."""
+    """Copy the weights of a decoder made by `same_size` to a built reference."""
     target.embedding.tokens.embeddings.assign(source.embedding.tokens)
     target.embedding.positions.embeddings.assign(source.embedding.positions)
     for ours, theirs in zip(source.decoder_layers, target.blocks, strict=True):
@@ -194,7 +196,7 @@ def copy_weights(source: CaptionDecoder, target: TutorialCaptioner) -> None:
 
 
 def _copy_attention(source: Any, target: keras.layers.MultiHeadAttention) -> None:
-    """Split our kernels `[*, H*K]` into Keras' `[*, H, K]`, and the output's `[H*K, D]`."""
+    """Copy attention weights; Keras splits heads: `[*, H*K]` becomes `[*, H, K]`."""
     weights = []
     for dense in (source.query_dense, source.key_dense, source.value_dense):
         kernel, bias = dense.get_weights()

@@ -1,8 +1,7 @@
-"""The reference extraction: decode in `tf.data`, then the stock network, float32.
+"""The reference extraction: decoding in `tf.data`, then the stock network in float32.
 
-The network has the weights of this project's, convolution by convolution, with its batch
-normalisations as layers of their own; it is called as `model(x)` under `tf.function`, its weights
-variables.
+The network has the same weights as this project's, but its batch normalizations are separate
+layers. It is called as `model(x)` under `tf.function`, and its weights are variables.
 
 Legend: `B` images, `C` channels.
 """
@@ -22,10 +21,10 @@ _BATCH, _EPSILON = 32, 1e-3
 
 
 def lite0(image_size: int) -> keras.Model:
-    """EfficientNet-Lite0 as Keras layers: RGB `[B, size, size, 3]` in 0..255 to `[B, *, *, C]`."""
+    """EfficientNet-Lite0 of Keras layers: RGB `[B, size, size, 3]` in 0..255 to `[B, *, *, C]`."""
     weights = read_checkpoint(weights_path())
 
-    def normalised(x: Any, prefix: str, activate: bool = True) -> Any:
+    def normalized(x: Any, prefix: str, activate: bool = True) -> Any:
         names = ("weight", "bias", "running_mean", "running_var")
         layer = keras.layers.BatchNormalization(epsilon=_EPSILON)
         x = layer(x, training=False)
@@ -50,29 +49,29 @@ def lite0(image_size: int) -> keras.Model:
 
     image = keras.Input((image_size, image_size, 3))
     x = keras.layers.Rescaling(1 / 128, offset=-127 / 128)(image)
-    x = normalised(convolved(x, "_conv_stem", 2), "_bn0")
+    x = normalized(convolved(x, "_conv_stem", 2), "_bn0")
     block = 0
     for repeats, first_stride in STAGES:
         for repeat in range(repeats):
             prefix, stride = f"_blocks.{block}.", first_stride if repeat == 0 else 1
             y = x
             if f"{prefix}_expand_conv.weight" in weights:
-                y = normalised(convolved(y, f"{prefix}_expand_conv"), f"{prefix}_bn0")
-            y = normalised(depthwise(y, f"{prefix}_depthwise_conv", stride), f"{prefix}_bn1")
-            y = normalised(convolved(y, f"{prefix}_project_conv"), f"{prefix}_bn2", activate=False)
+                y = normalized(convolved(y, f"{prefix}_expand_conv"), f"{prefix}_bn0")
+            y = normalized(depthwise(y, f"{prefix}_depthwise_conv", stride), f"{prefix}_bn1")
+            y = normalized(convolved(y, f"{prefix}_project_conv"), f"{prefix}_bn2", activate=False)
             x = keras.layers.Add()([x, y]) if stride == 1 and x.shape[-1] == y.shape[-1] else y
             block += 1
-    x = normalised(convolved(x, "_conv_head"), "_bn1")
+    x = normalized(convolved(x, "_conv_head"), "_bn1")
     model = keras.Model(image, x)
     model.trainable = False
     return model
 
 
 class TutorialExtraction:
-    """Feature maps of encoded images, which are decoded one after the other, as the tutorial does.
+    """Extracts feature maps of encoded images, decoded one after another as in the tutorial.
 
     Args:
-        image_size: side that images are resized to, in pixels.
+        image_size: side to which images are resized, in pixels.
     """
 
     def __init__(self, image_size: int) -> None:

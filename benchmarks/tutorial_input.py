@@ -1,4 +1,4 @@
-"""The tutorial's cache and input pipeline: one float32 feature map and one row a caption.
+"""The tutorial's cache and input pipeline: one float32 feature map for each caption.
 
 Legend: `B` captions, `T` tokens, `C` feature channels.
 """
@@ -20,10 +20,10 @@ _SHARDS, _SHUFFLE, _CYCLE = 10, 1000, 2
 
 
 def write_cache(features: RecordFolder, tokens: RecordFolder, split: str, folder: Path) -> int:
-    """Save a split as the tutorial's `save_dataset` does; return the bytes written.
+    """Save a split as the tutorial's `save_dataset` does; return the number of bytes.
 
-    Every caption is an element of its own with its image's whole feature map, inputs and targets
-    apart, ids as int64.
+    Every caption is a separate element, with the whole feature map of its image, and with inputs
+    and targets as separate int64 arrays.
     """
     height, width, channels = features.spec.shape("features")
 
@@ -44,7 +44,7 @@ def write_cache(features: RecordFolder, tokens: RecordFolder, split: str, folder
 
 
 def load_cache(folder: Path) -> tf.data.Dataset:
-    """Batches as the tutorial's `load_dataset` makes them, padded to the longest of each.
+    """Batches as the tutorial's `load_dataset` makes them, each padded to its longest caption.
 
     Returns:
         Pairs of inputs (features float32 `[B, height, width, C]`, tokens int64 `[B, T]`) and

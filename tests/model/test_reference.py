@@ -18,7 +18,7 @@ from benchmarks import tutorial
 from benchmarks.alternate import Measured, Work, alternate
 from benchmarks.counting import DecoderSize, efficientnet_lite0
 from benchmarks.data import BenchData
-from benchmarks.decoding import of_all_images
+from benchmarks.decoding import scaled_to_all_captions
 from benchmarks.parts import PARTS, Bench
 from benchmarks.report import Row, as_json, compare, table
 from benchmarks.training import decoder_size
@@ -205,7 +205,7 @@ def test_sides_work_in_turns_each_in_its_own_process(tmp_path):
 
 
 def test_a_side_that_fails_is_named_with_its_traceback():
-    with pytest.raises(RuntimeError, match=r"(?s)ours failed.*ValueError: no such thing"):
+    with pytest.raises(RuntimeError, match=r"(?s)side ours failed.*ValueError: no such thing"):
         alternate({"ours": (Failing, {})}, 1)
 
 
@@ -224,8 +224,8 @@ def test_a_side_that_had_fewer_cores_in_some_runs_is_pointed_out():
     reference = Measured([98.0, 186.0, 98.0], [100.0, 102.0, 98.0], 10)
     ours = Measured([300.0, 310.0, 305.0], [170.0, 175.0, 171.0], 20)
     row = compare("part", "images/s", reference, ours, work=1, ceiling=("products", 1000), note="a")
-    assert (
-        row.note == "a; reference had 1.0 to 1.8 cores from run to run: compare by processor time"
+    assert row.note == (
+        "a; reference used 1.0 to 1.8 cores, depending on the run: compare processor time"
     )
     assert compare("part", "images/s", ours, ours, work=1, ceiling=("products", 1000)).note == ""
 
@@ -286,10 +286,10 @@ def test_every_part_runs(tiny, part):
 def test_a_few_captions_stand_for_all_by_their_length():
     measured = Measured(rates=[2.0, 4.0], processor_rates=[1.0], peak_bytes=7)
     few, every = [[2, 5, 6, 7, 3]], [[2, 5, 3], [2, 5, 6, 3], [2, 3]]
-    found = of_all_images(measured, few, every)
+    found = scaled_to_all_captions(measured, few, every)
     # Four tokens an image were produced; of all images two are.
     assert found == Measured(rates=[4.0, 8.0], processor_rates=[2.0], peak_bytes=7)
-    assert of_all_images(measured, every, every) == measured
+    assert scaled_to_all_captions(measured, every, every) == measured
 
 
 def test_pictures_of_any_format_reach_the_reference():
