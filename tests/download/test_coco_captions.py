@@ -1,4 +1,4 @@
-"""`coco_captions` end to end: from the split file and from what tfds prepares."""
+"""`coco_captions` end to end: from Karpathy's split file, and as prepared by tfds."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ SPLITS = {"train": [42, 25, 9], "validation": [133, 74], "test": [73, 136]}
 
 
 def params(folder: Path, **changes: Any) -> CocoCaptionsParams:
-    """Params of a small release in `folder`."""
+    """Write a small release to `folder`; return params that name it, with `changes`."""
     values = coco.write_release(folder) | {"source": "karpathy", "tfds_version": "1.1.0"}
     return CocoCaptionsParams(**values | changes)
 
 
 def settings(values: CocoCaptionsParams) -> dict[str, object]:
-    """The same by their full names in params.yaml."""
+    """The values of the params by their full names in params.yaml."""
     return {f"datasets.coco_captions.{k}": value for k, value in values.model_dump().items()}
 
 
 def raw_table(folder: Path) -> dict[str, dict[int, tuple[bytes, list[str]]]]:
-    """Image and captions by COCO's number, by split, in the table's order."""
+    """For each split, image and captions by number in COCO, in the table's order."""
     return {
         split: {
             coco.cocoid(row["image_id"]): (row["image"], row["captions"])
@@ -50,7 +50,7 @@ def raw_table(folder: Path) -> dict[str, dict[int, tuple[bytes, list[str]]]]:
 
 
 def expected_table() -> dict[str, dict[int, tuple[bytes, list[str]]]]:
-    """What a raw table of all images holds."""
+    """The same for a raw table of all images."""
     names = {coco.cocoid(name): name for name in coco.COLOURS}
     return {
         split: {
@@ -66,7 +66,7 @@ def expected_table() -> dict[str, dict[int, tuple[bytes, list[str]]]]:
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory) -> Path:
-    """A tfds folder that tfds' own builder wrote from small files instead of 40 GB of downloads."""
+    """A folder that tfds' own builder prepared, from small files instead of 40 GB of downloads."""
     import tensorflow_datasets as tfds
 
     source, data = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("tfds")
@@ -83,7 +83,7 @@ def prepared(tmp_path_factory) -> Path:
 
 
 def write_coco(folder: Path) -> None:
-    """The unpacked archives that tfds' builder reads: images, instances, split file."""
+    """Write the unpacked archives that tfds' builder reads: images, instances, split file."""
     for member, data in coco.pictures().items():
         (folder / member).parent.mkdir(exist_ok=True)
         (folder / member).write_bytes(data)
@@ -101,7 +101,7 @@ def write_coco(folder: Path) -> None:
     (folder / "dataset_coco.json").write_text(json.dumps(coco.split_file()), encoding="utf-8")
 
 
-def test_both_sources_have_a_reader(tmp_path):
+def test_both_sources_have_a_dataset_class(tmp_path):
     for source, reader in (("karpathy", Karpathy), ("tfds", CocoTfds)):
         shutil.copy(ROOT / "params.yaml", tmp_path)
         changes = {"dataset": "coco_captions", "datasets.coco_captions.source": source}
@@ -110,7 +110,7 @@ def test_both_sources_have_a_reader(tmp_path):
 
 
 @pytest.mark.slow
-def test_an_experiment_reads_the_split_file_with_archives_or_a_folder(tmp_path):
+def test_an_experiment_reads_the_split_file_with_images_in_archives_or_a_folder(tmp_path):
     values = params(tmp_path / "coco")
     quick = {"train.sample_images": 0, "evaluate.decoder": "greedy"}
     repository = make_repository(tmp_path / "repository", **settings(values), **quick)
@@ -151,14 +151,14 @@ def test_an_experiment_reads_what_tfds_prepared(tmp_path, prepared):
     command = (sys.executable, "-m", "dvc", "exp", "run", "download", *source)
     run(repository, *command, TFDS_DATA_DIR=str(prepared))
     found = raw_table(repository)
-    # tfds writes a split in an order of its own; its image bytes are those of the archives.
+    # tfds changes the order within a split, but the image bytes are those of the archives.
     assert found == expected_table()
     assert list(found["train"])[-1] == 42, "restval comes after train"
     assert read_json(repository / "metrics" / "download.json")["images"]["train"] == 3
 
 
 @pytest.mark.slow
-def test_what_tfds_prepared_is_read_in_part_and_what_it_lacks_is_told(
+def test_parts_of_the_tfds_dataset_can_be_read_and_missing_parts_are_named(
     tmp_path, prepared, monkeypatch
 ):
     from tensorflow_datasets.core import constants
@@ -173,7 +173,7 @@ def test_what_tfds_prepared_is_read_in_part_and_what_it_lacks_is_told(
     assert read(restval="exclude") == [pair for pair in whole if pair[1] != 42]
     assert read(train_images=1, test_images=1) == [whole[0], *whole[3:6]]
     with pytest.raises(
-        InputError, match=r"2014/1\.0\.0 holds no dataset: set TFDS_DATA_DIR .*40 GB"
+        InputError, match=r"2014/1\.0\.0 contains no prepared dataset: set TFDS_DATA_DIR .*40 GB"
     ):
         read(tfds_version="1.0.0")
 
@@ -183,16 +183,20 @@ def test_what_tfds_prepared_is_read_in_part_and_what_it_lacks_is_told(
     folder = damaged / "coco_captions" / "2014" / "1.1.0"
     shard = folder / "coco_captions-val.tfrecord-00000-of-00001"
     shard.write_bytes(shard.read_bytes()[:-5])
-    with pytest.raises(InputError, match=r"1\.1\.0 can't be read \(.*truncated record.*anew"):
+    with pytest.raises(
+        InputError, match=r"1\.1\.0 cannot be read \(.*truncated record.*prepare it again"
+    ):
         read()
     info = read_json(folder / "dataset_info.json")
     info["splits"] = [split for split in info["splits"] if split["name"] != "restval"]
     write_json(folder / "dataset_info.json", info)
-    with pytest.raises(InputError, match=r"1\.1\.0 has no split restval, but test, train, val"):
+    with pytest.raises(
+        InputError, match=r"1\.1\.0 has no split restval \(it has: test, train, val\)"
+    ):
         read()
 
 
-def test_a_machine_without_tfds_is_told_what_to_install(tmp_path, monkeypatch):
+def test_without_tfds_the_error_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     with pytest.raises(
         InputError, match=r"needs TensorFlow Datasets .*pip install -e '\.\[tfds\]'"

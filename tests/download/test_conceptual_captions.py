@@ -1,4 +1,4 @@
-"""Conceptual Captions, from real index files and a server that answers as the web does."""
+"""Conceptual Captions, from index files and a local server that behaves like the real web."""
 
 from __future__ import annotations
 
@@ -24,22 +24,23 @@ from captioning.core.files import read_json
 from captioning.data.images import decode_image
 from captioning.data.raw_table import read_raw
 from captioning.download.datasets.base import Rejections
-from captioning.download.datasets.conceptual_captions.index import Seen, fingerprint
-from captioning.download.datasets.rejections import LISTED
-from captioning.download.web import fetcher, workers
+from captioning.download.datasets.conceptual_captions.index import FingerprintSet, fingerprint
+from captioning.download.datasets.rejections import MAX_LISTED_NAMES
+from captioning.download.web import run_shards, shard_fetcher
 
 SECTION = "datasets.conceptual_captions"
 
 
 @pytest.fixture
 def server() -> Iterator[HostileServer]:
+    """A running server."""
     with hostile_server() as running:
         yield running
 
 
 @pytest.fixture(autouse=True)
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No proxy and no cluster; a cache of its own; this machine's own addresses allowed."""
+    """No proxy and no cluster; a new cache folder; this machine's own addresses are permitted."""
     for name in (
         *("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"),
         *("RAY_ADDRESS", "CAPTIONING_SOURCE", "CAPTIONING_RETRY"),
@@ -53,22 +54,23 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten lines per block."""
     monkeypatch.setattr("captioning.download.datasets.conceptual_captions.index.BLOCK_LINES", 10)
 
 
 @pytest.fixture
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fetch without worker processes, which take seconds to start."""
+    """Fetch in this process, because worker processes take seconds to start."""
 
-    def run_here(work, shards, processes, finished) -> None:
+    def run_in_this_process(function, shards, processes, on_finished) -> None:
         for shard in shards:
-            whole, _ = work(shard)
-            finished(shard, whole)
+            complete, _ = function(shard)
+            on_finished(shard, complete)
 
-    monkeypatch.setattr("captioning.download.web.fetching.run_shards", run_here)
+    monkeypatch.setattr("captioning.download.web.fetch_missing.run_shards", run_in_this_process)
 
 
-# What becomes of each page of the hostile server; None means that its picture is kept.
+# The reason for which each page of the hostile server is rejected; None if its image is kept.
 OUTCOMES = {
     "/red.jpg": None,
     "/green.png": None,
@@ -103,7 +105,8 @@ OUTCOMES = {
     "/garbage": "answer is not HTTP",
     "/no-ai": "Use of image disallowed by X-Robots-Tag directive",
 }
-ELSEWHERE = {
+# The same for URLs that are not pages of the server.
+OTHER_URLS = {
     "http://host.invalid/a.jpg": "host not found",
     "http://127.0.0.1:1/a.jpg": "connection refused",
     "https://{host}/red.jpg": "TLS failure",
@@ -113,13 +116,13 @@ ELSEWHERE = {
 
 
 @pytest.mark.slow
-def test_every_answer_of_the_web_has_its_outcome(
+def test_every_kind_of_response_has_its_outcome(
     server: HostileServer, tmp_path: Path, in_this_process: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     host = server.url.removeprefix("http://")
     assert len(OUTCOMES) == len(PAGES)
     expected = {server.url + path: reason for path, reason in OUTCOMES.items()}
-    expected |= {url.format(host=host): reason for url, reason in ELSEWHERE.items()}
+    expected |= {url.format(host=host): reason for url, reason in OTHER_URLS.items()}
     params = release(tmp_path / "source", list(expected), shades(server, 2), max_failed_share=0.9)
     rejections = Rejections()
     start = time.monotonic()
@@ -128,8 +131,8 @@ def test_every_answer_of_the_web_has_its_outcome(
     assert list(found) == [url for url, reason in expected.items() if reason is None]
     names = {
         name.split(" ", 1)[1]: reason
-        for reason, all_ in rejections.items().items()
-        for name in all_
+        for reason, listed in rejections.listed_names().items()
+        for name in listed
     }
     assert names == {url: reason for url, reason in expected.items() if reason is not None}
     assert rejections.counts() == Counter(filter(None, expected.values()))
@@ -164,7 +167,7 @@ PRIVATE = [
 ]
 
 
-def test_private_addresses_are_refused_unless_allowed(
+def test_private_addresses_are_refused_unless_permitted(
     server: HostileServer,
     tmp_path: Path,
     in_this_process: None,
@@ -190,7 +193,7 @@ def test_private_addresses_are_refused_unless_allowed(
     }
 
 
-def test_a_proxy_is_asked_if_its_address_is_allowed(
+def test_a_proxy_is_used_if_its_address_is_permitted(
     server: HostileServer, tmp_path: Path, in_this_process: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     urls = [url.replace(server.url, "http://host.invalid") for url in shades(server, 3)]
@@ -212,7 +215,7 @@ def test_a_proxy_is_asked_if_its_address_is_allowed(
         ("CAPTIONING_FETCH_TIMEOUT", "nan"),
     ],
 )
-def test_impossible_settings_are_named(
+def test_invalid_settings_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -221,7 +224,7 @@ def test_impossible_settings_are_named(
         examples(params)
 
 
-def test_splits_are_the_first_lines_and_what_is_skipped_is_counted(
+def test_splits_are_the_first_usable_lines_and_other_lines_are_counted(
     server: HostileServer, tmp_path: Path, in_this_process: None
 ) -> None:
     train, held_out = shades(server, 6), shades(server, 6, start=100)
@@ -231,7 +234,7 @@ def test_splits_are_the_first_lines_and_what_is_skipped_is_counted(
     lines = [
         b"no tab\n",
         b"a\tb\thttp://host.invalid/\n",
-        b"a caption without a place\t\n",
+        b"a caption without a URL\t\n",
         b"an old protocol\tftp://host.invalid/a.jpg\n",
         b"no host\thttp:///a.jpg\n",
         b"caf\xe9\thttp://host.invalid/a.jpg\n",
@@ -244,7 +247,7 @@ def test_splits_are_the_first_lines_and_what_is_skipped_is_counted(
         f"the second\t{train[1]}\n".encode(),
         f"der dritte: größer\t{train[2]}\n".encode(),
         f"one too many\t{train[3]}\n".encode(),
-        b"not read any more\n",
+        b"not read anymore\n",
     ]
     (tmp_path / "source" / TRAINING).write_bytes(b"".join(lines))
     index(tmp_path / "source" / VALIDATION, held_out)
@@ -259,7 +262,7 @@ def test_splits_are_the_first_lines_and_what_is_skipped_is_counted(
         ("train", "training-0000013", "the second"),
         ("train", "training-0000014", "der dritte: größer"),
     ]
-    assert rejections.items() == {
+    assert rejections.listed_names() == {
         "URL repeated in the index": [f"{TRAINING} line 11"],
         "URL that is neither http nor https": [f"{TRAINING} line 4"],
         "caption without a word": [f"{TRAINING} line 7"],
@@ -274,7 +277,7 @@ def test_splits_are_the_first_lines_and_what_is_skipped_is_counted(
     }
 
 
-def test_pictures_with_the_same_bytes_stay_in_the_split_evaluated_on(
+def test_of_images_with_the_same_bytes_the_one_used_for_evaluation_is_kept(
     server: HostileServer, tmp_path: Path, in_this_process: None
 ) -> None:
     notice = "/colour/grey?"
@@ -286,7 +289,7 @@ def test_pictures_with_the_same_bytes_stay_in_the_split_evaluated_on(
     assert rejections.counts() == {"same picture as another URL's": 3}
 
 
-def test_a_larger_slice_fetches_only_what_is_new(
+def test_a_larger_slice_fetches_only_new_urls(
     server: HostileServer, tmp_path: Path, in_this_process: None, small_blocks: None
 ) -> None:
     params = release(tmp_path / "source", shades(server, 32), shades(server, 3, start=100))
@@ -299,7 +302,7 @@ def test_a_larger_slice_fetches_only_what_is_new(
     assert sum(server.requests.values()) == 35
 
 
-def test_retry_fetches_what_failed_and_keeps_what_is_good(
+def test_retry_fetches_failed_urls_again_and_keeps_successes(
     server: HostileServer, tmp_path: Path, in_this_process: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train = shades(server, 6)
@@ -322,22 +325,22 @@ def test_too_many_failures_stop_the_run_and_name_the_reasons(
     urls = [*shades(server, 1), f"{server.url}/404", f"{server.url}/500", f"{server.url}/410"]
     params = release(tmp_path / "source", urls, shades(server, 2, start=9), max_failed_share=0.7)
     pattern = (
-        rf"3 of 4 URLs of {TRAINING} have no picture \(.*status 404: 1.*\), more than "
-        r"datasets\.conceptual_captions\.max_failed_share \(0\.7\).*CAPTIONING_RETRY=1"
+        rf"3 of 4 URLs of {TRAINING} have no usable image \(.*status 404: 1.*\), which is more "
+        r"than datasets\.conceptual_captions\.max_failed_share allows \(0\.7\).*CAPTIONING_RETRY=1"
     )
     with pytest.raises(InputError, match=pattern):
         examples(params)
     assert len(examples(params.model_copy(update={"max_failed_share": 0.8}))) == 3
 
 
-def test_a_network_that_is_down_is_noticed_before_all_is_tried(
+def test_a_network_failure_is_noticed_before_all_urls_are_tried(
     server: HostileServer,
     tmp_path: Path,
     in_this_process: None,
     small_blocks: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("captioning.download.web.fetching._ENOUGH", 20)
+    monkeypatch.setattr("captioning.download.web.fetch_missing._MIN_URLS_FOR_SHARE", 20)
     urls = [f"http://127.0.0.1:1/{n}.jpg" for n in range(100)]
     params = release(tmp_path / "source", urls, shades(server, 2))
     with pytest.raises(InputError, match=r"20 of 20 URLs .*connection refused: 20"):
@@ -347,13 +350,16 @@ def test_a_network_that_is_down_is_noticed_before_all_is_tried(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"train_images": 5}, rf"{TRAINING} has 4 usable lines left for the train split, 5 are"),
-        ({"test_images": 3}, rf"{VALIDATION} has 0 usable lines left for the validation split, 1"),
-        ({"source": "/nowhere"}, rf"no folder, so there is no {VALIDATION}"),
-        ({"training_md5": "0" * 32}, rf"{TRAINING}: MD5 is .*, expected 0000"),
+        ({"train_images": 5}, rf"{TRAINING} has 4 usable lines for the train split, but 5 are"),
+        ({"test_images": 3}, rf"{VALIDATION} has 0 usable lines for the validation split, but 1"),
+        (
+            {"source": "/nowhere"},
+            rf"nowhere is not an existing folder, but should contain {VALIDATION}",
+        ),
+        ({"training_md5": "0" * 32}, rf"{TRAINING}: its MD5 sum is .*, expected 0000"),
     ],
 )
-def test_index_that_does_not_do_is_told_before_anything_is_fetched(
+def test_unusable_index_is_an_error_before_anything_is_fetched(
     server: HostileServer, tmp_path: Path, changes: dict[str, object], message: str
 ) -> None:
     training, validation = shades(server, 4), shades(server, 3, start=9)
@@ -363,41 +369,42 @@ def test_index_that_does_not_do_is_told_before_anything_is_fetched(
     assert not server.requests
 
 
-def test_without_img2dataset_the_extra_is_named(
+def test_without_img2dataset_the_error_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetcher.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(shard_fetcher.importlib.util, "find_spec", lambda name: None)
     params = release(tmp_path / "source", ["http://host.invalid/"], ["http://h.invalid/"])
     index(tmp_path / "source" / VALIDATION, ["http://host.invalid/1", "http://host.invalid/2"])
     with pytest.raises(InputError, match=r"img2dataset.*pip install -e '\.\[web\]'"):
         examples(params)
 
 
-def die(shard: fetcher.Shard) -> tuple[bool, fetcher.Shard]:
+def die_in_worker(shard: shard_fetcher.Shard) -> tuple[bool, shard_fetcher.Shard]:
+    """Kill the process that runs this function."""
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError
 
 
-def test_worker_that_dies_does_not_leave_the_run_waiting(
+def test_a_run_does_not_wait_for_workers_that_died(
     server: HostileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run_dying(work, shards, processes, finished) -> None:
-        workers.run_shards(die, shards, processes, finished)
+    def run_dying(function, shards, processes, on_finished) -> None:
+        run_shards.run_shards(die_in_worker, shards, processes, on_finished)
 
-    monkeypatch.setattr("captioning.download.web.fetching.run_shards", run_dying)
+    monkeypatch.setattr("captioning.download.web.fetch_missing.run_shards", run_dying)
     params = release(tmp_path / "source", shades(server, 1), shades(server, 2, start=9))
     with pytest.raises(InputError, match=r"worker processes died 3 times.*FETCH_PROCESSES"):
         examples(params)
 
 
-def test_workers_end_with_their_parent(tmp_path: Path) -> None:
-    """However it ends: nobody else may write to a cache that is free again."""
+def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    """Otherwise they could write to the cache while another run uses it."""
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT / 'tests/helpers')!r})\n"
-        "from sleeping_worker import sleep, workers\n"
+        "from sleeping_worker import run_shards, sleep\n"
         "if __name__ == '__main__':\n"
         f"    shards = iter([(0, {str(tmp_path / 'pid')!r})])\n"
-        "    workers.run_shards(sleep, shards, 1, print)\n"
+        "    run_shards.run_shards(sleep, shards, 1, print)\n"
     )
     (tmp_path / "parent.py").write_text(code)
     parent = subprocess.Popen([sys.executable, tmp_path / "parent.py"], env=ENVIRONMENT)
@@ -409,7 +416,7 @@ def test_workers_end_with_their_parent(tmp_path: Path) -> None:
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process does anything: one that nobody has asked after yet is none."""
+    """Whether a process is running; a zombie, whose exit status nobody has read, is not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
@@ -417,21 +424,22 @@ def is_running(pid: int) -> bool:
 
 
 def wait_until(condition) -> None:
+    """Wait until a function returns true, for at most 30 seconds."""
     end = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.05)
 
 
-def test_seen_tells_new_from_old_beyond_what_it_keeps_in_a_set(
+def test_fingerprints_are_recognized_after_they_were_merged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("captioning.download.datasets.conceptual_captions.index._RECENT", 7)
-    seen = Seen()
+    monkeypatch.setattr("captioning.download.datasets.conceptual_captions.index._MAX_UNSORTED", 7)
+    known = FingerprintSet()
     values = [fingerprint(str(n)) for n in range(51)]
-    assert all(seen.add(value) for value in values[:50])
-    assert not any(seen.add(value) for value in values[:50])
-    assert values[49] in seen and values[50] not in seen
+    assert all(known.add(value) for value in values[:50])
+    assert not any(known.add(value) for value in values[:50])
+    assert values[49] in known and values[50] not in known
 
 
 MEASURE = """
@@ -440,20 +448,20 @@ from collections import Counter
 from pathlib import Path
 from captioning.download.datasets.base import Rejections
 from captioning.download.datasets.conceptual_captions.index import *
-from captioning.download.web.fetcher import write_urls
+from captioning.download.web.shard_fetcher import write_urls
 folder = Path(sys.argv[1])
 
 
 def peak_megabytes():
-    # Not getrusage: what it says starts at the size of the process that forked this one.
+    # Not getrusage: its maximum includes the size of the process that started this one.
     status = Path("/proc/self/status").read_text()
     return int(re.search(r"VmHWM:\\s+(\\d+) kB", status)[1]) // 1024
 
 
 start = peak_megabytes()
-rejections, seen = Rejections(), Seen()
-counts = Counter(l.split for l in read_evaluation_index(folder / "v", 5000, None, seen, rejections))
-for block in in_blocks(read_training_index(folder / "t", None, seen, rejections)):
+rejections, urls = Rejections(), FingerprintSet()
+counts = Counter(l.split for l in read_validation_index(folder / "v", 5000, None, urls, rejections))
+for block in in_blocks(read_training_index(folder / "t", None, urls, rejections)):
     counts["train"] += len(block.lines)
     write_urls(folder / "shard", [l.number for l in block.lines], [l.url for l in block.lines])
 print(json.dumps([start, peak_megabytes(), dict(counts), rejections.counts()]))
@@ -469,7 +477,7 @@ def test_a_million_lines_are_read_in_bounded_memory(
         file.writelines(f"held out {n}\t{url.format(-n % 99, -n)}\n" for n in range(1, 15_001))
     with open(tmp_path / "t", "w") as file:
         for n in range(1_000_000):
-            # One line in ten is another's again, one in a hundred is in the validation index.
+            # One URL in ten repeats another one; one in a hundred is also in the validation index.
             number = n - n % 10 if n % 10 == 1 else -n // 100 - 1 if n % 100 == 50 else n
             file.write(f"a caption of some ten words, as they mostly are, {n}\t")
             file.write(url.format(number % 99, number) + "\n")
@@ -490,10 +498,10 @@ def test_a_million_lines_are_read_in_bounded_memory(
 
 
 @pytest.mark.slow
-def test_the_stage_goes_on_after_a_kill_and_runs_as_an_experiment(
+def test_the_stage_resumes_after_a_kill_and_runs_as_an_experiment(
     server: HostileServer, tmp_path: Path
 ) -> None:
-    gone = [f"{server.url}/colour/red?{n}" for n in range(LISTED + 10)]
+    gone = [f"{server.url}/colour/red?{n}" for n in range(MAX_LISTED_NAMES + 10)]
     train, held_out = shades(server, 30), shades(server, 20, start=100)
     params = release(
         tmp_path / "source", gone + train, held_out, test_images=12, max_failed_share=0.9
@@ -507,7 +515,7 @@ def test_the_stage_goes_on_after_a_kill_and_runs_as_an_experiment(
     environment = {name: os.environ[name] for name in os.environ if name.startswith("CAPTIONING_")}
     environment |= {"CAPTIONING_FETCH_PROCESSES": "1", "CAPTIONING_FETCH_TIMEOUT": "20"}
 
-    # Killed in the midst of the training index; the validation index has been fetched.
+    # Kill the stage while it fetches the training index; the validation index is complete.
     server.held = {train[0].removeprefix(server.url)}
     set_params(repository, {"dataset": "conceptual_captions"})
     stage = subprocess.Popen(
@@ -528,10 +536,10 @@ def test_the_stage_goes_on_after_a_kill_and_runs_as_an_experiment(
     figures = read_json(repository / "metrics/download.json")
     assert figures["images"] == {"train": 30, "validation": 8, "test": 12}
     assert figures["captions"] == figures["images"]
-    assert figures["rejected"] == {"status 404": LISTED + 10}
-    # The metrics stay short; the table beside the data has every URL.
+    assert figures["rejected"] == {"status 404": MAX_LISTED_NAMES + 10}
+    # The metrics list the first URLs only; the table next to the data has all of them.
     names = [f"training-{n:07d} {url}" for n, url in enumerate(gone, 1)]
-    assert figures["rejected_names"] == {"status 404": names[:LISTED]}
+    assert figures["rejected_names"] == {"status 404": names[:MAX_LISTED_NAMES]}
     table = pq.read_table(repository / "data/raw/rejected.parquet").to_pydict()
     assert table == {"reason": ["status 404"] * len(gone), "name": names}
     row = next(read_raw(repository / "data/raw", "test"))

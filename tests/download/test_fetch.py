@@ -1,3 +1,5 @@
+"""Files are fetched once, checked, cached and resumed, whatever the server does."""
+
 from __future__ import annotations
 
 import hashlib
@@ -11,18 +13,21 @@ from file_server import DATA, MD5, NAME, Server
 from tenacity import wait_none
 
 from captioning.core.errors import InputError
-from captioning.download.sources.fetch import ATTEMPTS, fetch
+from captioning.download.sources.fetch import fetch
+from captioning.download.sources.resumable_download import ATTEMPTS
 
-# Fixtures: a real HTTP server; no environment but the test's own.
+# Fixtures: a local HTTP server, and an environment that only the test sets.
 server = file_server.server
 cache = file_server.cache
 
 
 def get(server: Server, md5: str = MD5) -> Path:
+    """Fetch the server's file, without waiting between attempts."""
     return fetch(server.url, NAME, md5, wait=wait_none())
 
 
-def starts(server: Server) -> list[str | None]:
+def requested_ranges(server: Server) -> list[str | None]:
+    """The Range header of every request."""
     return [wanted for _, wanted in server.requests]
 
 
@@ -42,10 +47,10 @@ def test_damaged_file_in_the_cache_is_fetched_again(server: Server) -> None:
     assert len(server.requests) == 2
 
 
-def test_cut_connection_is_resumed_where_it_broke(server: Server) -> None:
+def test_interrupted_download_is_resumed_where_it_stopped(server: Server) -> None:
     server.faults = [("cut", 500_000), ("cut", 300_000)]
     assert get(server).read_bytes() == DATA
-    first, second, third = starts(server)
+    first, second, third = requested_ranges(server)
     assert first is None
     assert second is not None
     assert third is not None
@@ -62,17 +67,17 @@ def test_partial_file_of_an_earlier_run_is_resumed(server: Server, cache: Path) 
     assert 0 < kept <= 500_000
     server.requests.clear()
     assert get(server).read_bytes() == DATA
-    assert starts(server) == [f"bytes={kept}-"]
+    assert requested_ranges(server) == [f"bytes={kept}-"]
 
 
-def test_server_that_ignores_ranges_makes_it_start_again(server: Server) -> None:
+def test_download_starts_over_if_the_server_ignores_ranges(server: Server) -> None:
     server.ranges = False
     server.faults = [("cut", 500_000)]
     assert get(server).read_bytes() == DATA
     assert len(server.requests) == 2
 
 
-def test_file_changed_meanwhile_is_fetched_from_its_start(server: Server) -> None:
+def test_download_starts_over_if_the_file_has_changed(server: Server) -> None:
     server.data, server.etag = bytes(len(DATA)), '"version 0"'
     server.faults = [("cut", 500_000)] + [("status", 503)] * (ATTEMPTS - 1)
     with pytest.raises(InputError, match="status 503"):
@@ -82,35 +87,39 @@ def test_file_changed_meanwhile_is_fetched_from_its_start(server: Server) -> Non
 
 
 @pytest.mark.parametrize("etag", [None, 'W/"weak"'])
-def test_without_a_strong_validator_nothing_is_resumed(server: Server, etag: str | None) -> None:
+def test_download_is_not_resumed_without_a_strong_validator(
+    server: Server, etag: str | None
+) -> None:
     server.etag = etag
     server.faults = [("cut", 500_000)]
     assert get(server).read_bytes() == DATA
-    assert starts(server) == [None, None]
+    assert requested_ranges(server) == [None, None]
 
 
-def test_wrong_range_in_the_answer_is_not_appended(server: Server) -> None:
+def test_wrong_range_of_bytes_is_not_appended(server: Server) -> None:
     server.content_range = f"bytes 7-{len(DATA) - 1}/{len(DATA)}"
     server.faults = [("cut", 500_000)]
     assert get(server).read_bytes() == DATA
-    assert starts(server)[2] is None
+    assert requested_ranges(server)[2] is None
 
 
-def test_range_beyond_the_end_makes_it_start_again(server: Server) -> None:
+def test_download_starts_over_if_the_range_is_beyond_the_end(server: Server) -> None:
     server.faults = [("cut", 500_000), ("status", 416)]
     assert get(server).read_bytes() == DATA
-    assert starts(server)[2] is None
+    assert requested_ranges(server)[2] is None
 
 
-def test_server_error_is_tried_again(server: Server) -> None:
+def test_server_error_is_retried(server: Server) -> None:
     server.faults = [("status", 500), ("status", 429)]
     assert get(server).read_bytes() == DATA
     assert len(server.requests) == 3
 
 
-def test_server_error_that_stays_names_the_url(server: Server) -> None:
+def test_permanent_server_error_names_the_url(server: Server) -> None:
     server.faults = [("status", 500)] * ATTEMPTS
-    pattern = rf"{server.url}Flickr8k%20text\.zip .*{ATTEMPTS} attempts \(status 500.*_SOURCE"
+    pattern = (
+        rf"{server.url}Flickr8k%20text\.zip .*{ATTEMPTS} attempts failed.*: status 500.*_SOURCE"
+    )
     with pytest.raises(InputError, match=pattern):
         get(server)
     assert len(server.requests) == ATTEMPTS
@@ -118,25 +127,27 @@ def test_server_error_that_stays_names_the_url(server: Server) -> None:
 
 def test_missing_file_fails_at_once(server: Server) -> None:
     server.faults = [("status", 404)]
-    pattern = r"Flickr8k%20text\.zip can't be fetched \(status 404 Not Found\): .*CAPTIONING_SOURCE"
+    pattern = r"text\.zip cannot be downloaded \(status 404 Not Found\): .*CAPTIONING_SOURCE"
     with pytest.raises(InputError, match=pattern):
         get(server)
     assert len(server.requests) == 1
 
 
-def test_no_network_names_the_url_and_the_way_out() -> None:
+def test_unreachable_server_is_named_with_the_alternative() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        with pytest.raises(InputError, match=rf"{url}/a\.zip can't be fetched.*CAPTIONING_SOURCE"):
+        with pytest.raises(
+            InputError, match=rf"{url}/a\.zip cannot be downloaded.*CAPTIONING_SOURCE"
+        ):
             fetch(url, "a.zip", MD5, wait=wait_none())
 
 
-def test_wrong_checksum_of_a_download_names_both_and_removes_it(
+def test_download_with_a_wrong_checksum_is_deleted_and_both_sums_are_named(
     server: Server, cache: Path
 ) -> None:
     wrong = "0" * 32
-    pattern = rf"MD5 of {NAME} is {MD5}, expected {wrong}; the download was removed: try again"
+    pattern = rf"MD5 sum of {NAME} is {MD5}, expected {wrong}; the download was deleted: try again"
     with pytest.raises(InputError, match=pattern):
         get(server, wrong)
     assert {path.name for path in (cache / wrong).iterdir()} <= {"lock"}
@@ -151,24 +162,26 @@ def test_concurrent_fetches_download_once(server: Server) -> None:
     assert len(server.requests) == 1
 
 
-def test_local_file_is_used_where_it_lies(tmp_path: Path, cache: Path) -> None:
+def test_local_file_is_used_in_place(tmp_path: Path, cache: Path) -> None:
     (tmp_path / NAME).write_bytes(DATA)
     assert fetch(str(tmp_path), NAME, MD5) == tmp_path / NAME
     assert not cache.exists()
 
 
-def test_local_file_with_a_wrong_checksum_is_left_alone(tmp_path: Path) -> None:
+def test_local_file_with_a_wrong_checksum_is_refused_and_kept(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(b"other")
     found = hashlib.md5(b"other").hexdigest()
-    with pytest.raises(InputError, match=rf"{NAME}: MD5 is {found}, expected {MD5}: put the right"):
+    with pytest.raises(InputError, match=rf"{NAME}: its MD5 sum is {found}, expected {MD5}: put"):
         fetch(str(tmp_path), NAME, MD5)
     assert (tmp_path / NAME).read_bytes() == b"other"
 
 
 def test_missing_local_file_or_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=rf"source {tmp_path} has no file a\.zip"):
+    with pytest.raises(InputError, match=rf"source {tmp_path} does not contain the file a\.zip"):
         fetch(str(tmp_path), "a.zip", MD5)
-    with pytest.raises(InputError, match=r"nowhere is no folder, so there is no a\.zip"):
+    with pytest.raises(
+        InputError, match=r"nowhere is not an existing folder, but should contain a\.zip"
+    ):
         fetch(str(tmp_path / "nowhere"), "a.zip", MD5)
 
 
@@ -181,7 +194,7 @@ def test_file_without_a_checksum_is_fetched_once(server: Server, cache: Path) ->
     assert other != path
 
 
-def test_local_file_may_lie_in_the_folder_or_below(tmp_path: Path) -> None:
+def test_local_file_may_be_in_the_folder_or_the_subfolder(tmp_path: Path) -> None:
     (tmp_path / "Train").mkdir()
     (tmp_path / "Train" / NAME).write_bytes(b"below")
     assert fetch(str(tmp_path), NAME, None, folder="Train") == tmp_path / "Train" / NAME
@@ -189,7 +202,7 @@ def test_local_file_may_lie_in_the_folder_or_below(tmp_path: Path) -> None:
     assert fetch(str(tmp_path), NAME, MD5, folder="Train") == tmp_path / NAME
 
 
-def test_environment_goes_before_the_source(
+def test_source_in_the_environment_replaces_the_one_in_the_params(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CAPTIONING_SOURCE", server.url)
@@ -206,5 +219,5 @@ def test_cache_that_cannot_be_written_is_named(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("CAPTIONING_CACHE", str(tmp_path / "file"))
-    with pytest.raises(InputError, match=r"can't be kept in the cache .*set CAPTIONING_CACHE"):
+    with pytest.raises(InputError, match=r"cannot be stored in the cache .*set CAPTIONING_CACHE"):
         get(server)

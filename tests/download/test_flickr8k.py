@@ -1,3 +1,5 @@
+"""Flickr8k, from archives with the layout of its release."""
+
 from __future__ import annotations
 
 import os
@@ -21,7 +23,7 @@ from captioning.params.stages import load_params
 
 
 @pytest.fixture(autouse=True)
-def _no_override(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_source_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CAPTIONING_SOURCE", raising=False)
 
 
@@ -39,10 +41,10 @@ def test_splits_keep_the_order_of_their_files(tmp_path: Path) -> None:
     assert examples[0].captions == ("Le ciel est d'un bleu très pur .", " ")
 
 
-def test_what_is_skipped_is_counted_and_named(tmp_path: Path) -> None:
+def test_rejections_are_counted_and_named(tmp_path: Path) -> None:
     rejections = Rejections()
     list(Flickr8k(release(tmp_path, photographs(), texts())).examples(rejections))
-    assert rejections.items() == {
+    assert rejections.listed_names() == {
         "image in no split": ["Flicker8k_Dataset/5_e.jpg"],
         "image listed but missing": ["9_z.jpg"],
         "caption of an image that does not exist": ["4_d.jpg.1#0"],
@@ -50,12 +52,12 @@ def test_what_is_skipped_is_counted_and_named(tmp_path: Path) -> None:
     }
 
 
-def test_line_that_is_no_utf8_is_malformed(tmp_path: Path) -> None:
+def test_caption_line_that_is_not_utf8_is_malformed(tmp_path: Path) -> None:
     text = texts()
     text["Flickr8k.token.txt"] = b"1_a.jpg#0\tcaf\xe9\n" + text["Flickr8k.token.txt"]
     rejections = Rejections()
     list(Flickr8k(release(tmp_path, photographs(), text)).examples(rejections))
-    assert rejections.items()["malformed caption line"][0] == "Flickr8k.token.txt line 1"
+    assert rejections.listed_names()["malformed caption line"][0] == "Flickr8k.token.txt line 1"
 
 
 def test_archive_without_a_split_file_is_refused(tmp_path: Path) -> None:
@@ -68,11 +70,11 @@ def test_archive_without_a_split_file_is_refused(tmp_path: Path) -> None:
 
 def test_archive_without_images_is_refused(tmp_path: Path) -> None:
     params = release(tmp_path, {"other/1.jpg": b""}, texts())
-    with pytest.raises(InputError, match=r"none of the 3 images of the train split is there"):
+    with pytest.raises(InputError, match=r"none of the 3 images of the train split was found"):
         list(Flickr8k(params).examples(Rejections()))
 
 
-def test_environment_goes_before_the_source(
+def test_source_in_the_environment_replaces_the_one_in_the_params(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     params = release(tmp_path, photographs(), texts())
@@ -82,7 +84,7 @@ def test_environment_goes_before_the_source(
 
 
 def stage(folder: Path, params: Flickr8kParams) -> subprocess.CompletedProcess[str]:
-    """Run the stage in a folder of its own."""
+    """Run the stage in `folder`, with two shards."""
     yaml = YAML()
     values = yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     values["dataset"] = "flickr8k"
@@ -100,9 +102,10 @@ def stage(folder: Path, params: Flickr8kParams) -> subprocess.CompletedProcess[s
     )
 
 
-def test_stage_writes_the_raw_table_and_its_figures(tmp_path: Path) -> None:
+def test_stage_writes_the_raw_table_and_the_metrics(tmp_path: Path) -> None:
     done = stage(tmp_path, release(tmp_path / "source", photographs(), texts()))
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    results = "download: data/raw, metrics/download.json\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, results, "")
     assert isinstance(make_dataset(load_params(tmp_path / "params.yaml")), Flickr8k)
     rows = list(read_raw(tmp_path / "data" / "raw", "train"))
     assert [(row["image_id"], row["width"], row["height"]) for row in rows] == [
@@ -127,5 +130,5 @@ def test_stage_prints_an_error_without_a_traceback(tmp_path: Path) -> None:
     done = stage(tmp_path, params)
     assert done.returncode == 1
     assert done.stderr.startswith("error: source ")
-    assert f"has no file {IMAGES}" in done.stderr
+    assert f"does not contain the file {IMAGES}" in done.stderr
     assert "Traceback" not in done.stderr

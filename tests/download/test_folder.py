@@ -1,4 +1,4 @@
-"""The layouts that a folder of one's own pictures may have, and what is left out of it."""
+"""The layouts that a folder of the user's own images can have, and what is left out."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ TEXT, TEXTS = pa.string(), pa.list_(pa.string())
 
 
 def json_lines(*rows: object) -> str:
+    """The text of a JSON Lines file."""
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
@@ -48,18 +49,18 @@ TABLES = {
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_captions_are_gathered_from_a_text_table(tmp_path, name):
+def test_captions_are_read_from_a_text_table(tmp_path, name):
     assert captions(write(tmp_path, {name: TABLES[name]})) == EXPECTED
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary("int8", TEXT)])
-def test_captions_are_gathered_from_a_parquet_table(tmp_path, kind):
+def test_captions_are_read_from_a_parquet_table(tmp_path, kind):
     rows = [tuple(line.split(",")) for line in ROWS.splitlines()]
     write_parquet(write(tmp_path, {}) / "captions.parquet", {"image": TEXT, "caption": kind}, *rows)
     assert captions(tmp_path) == EXPECTED
 
 
-def test_captions_are_gathered_from_text_files(tmp_path):
+def test_captions_are_read_from_text_files(tmp_path):
     texts = {
         "red.txt": "\ufeffRed .\r\n\r\n Nothing but red ",
         "green.TXT": "Grass",
@@ -68,14 +69,14 @@ def test_captions_are_gathered_from_text_files(tmp_path):
     assert captions(write(tmp_path, texts)) == EXPECTED
 
 
-def test_csv_fields_may_be_quoted_and_hold_commas_quotes_and_line_ends(tmp_path):
+def test_quoted_csv_fields_may_contain_commas_quotes_and_line_ends(tmp_path):
     table = 'image,caption\n"red.png","A ""red"", flat\nfield"\ngreen.png,Mid "quote"\nblue.png,c\n'
     found = captions(write(tmp_path, {"captions.csv": table}))
     assert found["red.png"] == ('A "red", flat\nfield',)
     assert found["green.png"] == ('Mid "quote"',)
 
 
-def test_a_csv_has_several_captions_as_columns_or_as_a_json_list(tmp_path):
+def test_a_csv_row_has_several_captions_in_several_columns_or_a_json_list(tmp_path):
     table = 'image,caption,caption,captions\nred.png,a,b,c\ngreen.png,d,e,"[""f"", ""[g]""]"\n'
     found = captions(write(tmp_path, {"captions.csv": table + "blue.png,[h],i,j\n"}))
     assert found == {
@@ -85,12 +86,12 @@ def test_a_csv_has_several_captions_as_columns_or_as_a_json_list(tmp_path):
     }
 
 
-def test_image_is_preferred_to_other_names_of_its_column(tmp_path):
+def test_the_column_image_is_preferred_to_its_other_names(tmp_path):
     table = "filename,image,caption,text\nx,red.png,a,-\ny,green.png,b,-\nz,blue.png,c,-\n"
     assert set(captions(write(tmp_path, {"captions.csv": table}))) == set(EXPECTED)
 
 
-def test_examples_are_the_files_themselves_in_the_order_of_the_captions(tmp_path):
+def test_examples_have_the_files_bytes_and_the_order_of_the_captions(tmp_path):
     rows = "".join(f"{name},{name} picture,train\n" for name in ("white.png", "a/b.JPG", "red.png"))
     table = f"image,caption,split\n{rows}green.png,g,dev\nblue.png,b,Test \n"
     write(tmp_path, {"captions.csv": table, "a/b.JPG": picture("pink", "JPEG")})
@@ -110,20 +111,20 @@ def test_examples_are_the_files_themselves_in_the_order_of_the_captions(tmp_path
     "written",
     ["sub/é.png", "./sub//é.png", "x/../sub/é.png", "sub\\é.png", "sub/e\u0301.png", " sub/é.png "],
 )
-def test_paths_may_be_written_in_other_ways(tmp_path, written):
+def test_paths_may_be_written_in_several_ways(tmp_path, written):
     table = f"image,caption\n{written},c\nred.png,r\ngreen.png,g\n"
     write(tmp_path, {"captions.csv": table, "sub/é.png": picture("pink")})
     assert captions(tmp_path)["sub/é.png"] == ("c",)
 
 
-def test_a_decomposed_file_name_is_found_and_stays(tmp_path):
+def test_a_file_name_with_decomposed_accents_is_found_and_kept(tmp_path):
     name = unicodedata.normalize("NFD", "é.png")
     write(tmp_path, {"captions.csv": "image,caption\né.png,c\nred.png,r\ngreen.png,g\n"})
     (tmp_path / name).write_bytes(picture("pink"))
     assert captions(tmp_path)[name] == ("c",)
 
 
-def test_linked_files_are_read_and_linked_folders_are_not_entered(tmp_path):
+def test_links_to_files_are_read_and_links_to_folders_are_not(tmp_path):
     write(tmp_path / "elsewhere", {"inside/pink.png": picture("pink")})
     table = "image,caption\nred.png,r\ngreen.png,g\nlink.png,l\n"
     folder = write(tmp_path / "mine", {"captions.csv": table})
@@ -190,7 +191,9 @@ def test_parquet_shards_with_images_in_them(tmp_path):
     assert rejected == {}
 
 
-def test_rows_of_one_embedded_image_are_gathered_and_a_column_goes_before_the_files_name(tmp_path):
+def test_rows_of_one_embedded_image_are_merged_and_the_split_column_wins_over_the_file_name(
+    tmp_path,
+):
     schema = {"image": pa.binary(), "text": TEXT, "split": TEXT}
     colours = ["red", "red", "green", "blue", "red", "gold"]
     names = ["train", "train", "train", "val", "train", "test"]
@@ -210,17 +213,17 @@ def test_rows_of_one_embedded_image_are_gathered_and_a_column_goes_before_the_fi
     assert rejected == {}
 
 
-def test_parquet_that_names_its_images(tmp_path):
+def test_parquet_with_paths_of_images(tmp_path):
     write(tmp_path / "data", {})
     rows = [({"bytes": None, "path": f"{name}.png"}, name) for name in ("red", "green", "blue")]
     write_parquet(tmp_path / "data/all.parquet", {"image": HF_IMAGE, "text": TEXT}, *rows)
     assert set(captions(tmp_path)) == {"data/red.png", "data/green.png", "data/blue.png"}
 
 
-# What can do without is left out, counted and named.
+# Unusable images and captions are left out, counted and named.
 
 
-def test_what_is_left_out_is_named(tmp_path):
+def test_rejections_are_named(tmp_path):
     table = (
         "image,caption\nred.png,Red\nred.png, \ngreen.png,Grass\nblue.png,...\nbroken.png,b\n"
         "empty.png,e\ngold.png,Gold\n"
@@ -233,7 +236,7 @@ def test_what_is_left_out_is_named(tmp_path):
         ".hidden.png": b"",
         ".thumbnails/red.png": b"",
         "unknown/teal.JPEG": b"",
-        "notes.md": "no picture",
+        "notes.md": "not an image",
     }
     examples, rejected = read(write(tmp_path, files))
     assert {example.image_id for example in examples} == {"red.png", "green.png", "gold.png"}
@@ -246,7 +249,7 @@ def test_what_is_left_out_is_named(tmp_path):
     }
 
 
-def test_text_files_beside_no_image_and_pictures_without_text_are_named(tmp_path):
+def test_text_files_without_an_image_and_images_without_text_are_named(tmp_path):
     texts = {f"{name}.txt": name for name in ("red", "green", "blue", "LICENSE", "gold")}
     (write(tmp_path, texts) / "red.txt").write_bytes(b"Red\n")
     assert read(tmp_path)[1] == {
@@ -255,7 +258,7 @@ def test_text_files_beside_no_image_and_pictures_without_text_are_named(tmp_path
     }
 
 
-def test_a_file_name_that_is_no_unicode_is_named(tmp_path):
+def test_a_file_name_that_is_not_utf8_is_named(tmp_path):
     write(tmp_path, {"captions.csv": "image,caption\n" + ROWS})
     (tmp_path / b"caf\xe9.png".decode("utf-8", "surrogateescape")).write_bytes(picture("pink"))
     assert read(tmp_path)[1] == {
@@ -264,10 +267,9 @@ def test_a_file_name_that_is_no_unicode_is_named(tmp_path):
     }
 
 
-def test_the_repositorys_example_is_this_dataset(monkeypatch):
-    root = ROOT
-    monkeypatch.chdir(root)
+def test_the_example_in_the_repository_is_such_a_folder(monkeypatch):
+    monkeypatch.chdir(ROOT)
     params = load_params().model_copy(update={"dataset": "folder"})
     dataset = make_dataset(params)
     assert isinstance(dataset, Folder)
-    assert len(captions(root / params.datasets.folder.path)) == 12
+    assert len(captions(ROOT / params.datasets.folder.path)) == 12

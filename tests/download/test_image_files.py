@@ -1,3 +1,5 @@
+"""Image files are found in folders and archives, by path or by name."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -10,7 +12,7 @@ from captioning.download.sources.image_files import ImageFiles, ImageFolder
 
 
 def write(folder: Path, *names: str) -> Path:
-    """Files that hold their own names."""
+    """Write files whose content is their name; return the folder."""
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -18,31 +20,31 @@ def write(folder: Path, *names: str) -> Path:
     return folder
 
 
-def test_a_folder_lists_all_below_it_without_what_is_hidden(tmp_path):
+def test_a_folder_lists_all_files_in_subfolders_except_hidden_ones(tmp_path):
     write(tmp_path, "b/2.jpg", "b/c/3.jpg", "1.png", ".git/4.jpg", "b/._2.jpg")
     assert ImageFolder(tmp_path).names == ["1.png", "b/2.jpg", "b/c/3.jpg"]
 
 
-def test_links_are_followed_but_not_in_circles(tmp_path):
+def test_links_are_followed_but_not_in_loops(tmp_path):
     write(tmp_path / "elsewhere", "1.jpg")
     folder = write(tmp_path / "folder", "2.jpg")
     (folder / "linked").symlink_to(tmp_path / "elsewhere")
-    (folder / "circle").symlink_to(folder)
+    (folder / "loop").symlink_to(folder)
     assert ImageFolder(folder).names == ["2.jpg", "linked/1.jpg"]
     assert ImageFolder(folder).read("linked/1.jpg", 100) == b"1.jpg"
 
 
-def test_a_file_that_is_too_large_or_gone_is_named(tmp_path):
+def test_a_file_that_is_too_large_or_missing_is_named(tmp_path):
     folder = ImageFolder(write(tmp_path, "1.jpg"))
     assert folder.read("1.jpg", 5) == b"1.jpg"
-    with pytest.raises(InputError, match=r"1\.jpg: refused, it has more than 4 bytes"):
+    with pytest.raises(InputError, match=r"1\.jpg is larger than the limit of 4 bytes"):
         folder.read("1.jpg", 4)
     (tmp_path / "1.jpg").unlink()
-    with pytest.raises(InputError, match=r"1\.jpg can't be read \(.*No such file"):
+    with pytest.raises(InputError, match=r"1\.jpg cannot be read \(.*No such file"):
         folder.read("1.jpg", 5)
 
 
-def test_files_are_found_by_path_and_else_by_name(tmp_path):
+def test_files_are_found_by_path_or_else_by_name(tmp_path):
     write(tmp_path / "folder", "x/train/1.jpg", "val/1.jpg", "2.jpg")
     zipped(tmp_path / "a.zip", {"deep/down/3.jpg": b"three", "__MACOSX/._3.jpg": b""})
     with ImageFiles([tmp_path / "folder", tmp_path / "a.zip"]) as files:
@@ -60,22 +62,22 @@ def test_files_are_found_by_path_and_else_by_name(tmp_path):
             "3.jpg": b"three",
         }
         assert files.find("4.jpg") is None
-        with pytest.raises(InputError, match=r"image 1\.jpg is in two places, .* and .*leave one"):
+        with pytest.raises(InputError, match=r"image 1\.jpg is in two places, .* and .*remove one"):
             files.find("1.jpg")
 
 
-def test_others_are_the_images_beside_those_found(tmp_path):
+def test_other_images_are_those_in_the_same_folders(tmp_path):
     write(tmp_path / "folder", "train/1.jpg", "train/2.JPG", "train/notes.txt", "test/3.jpg")
     zipped(tmp_path / "a.zip", {"train/4.jpg": b"", "5.jpg": b""})
     with ImageFiles([tmp_path / "folder", tmp_path / "a.zip"]) as files:
         one, four = files.find("1.jpg"), files.find("4.jpg")
         assert one and four
-        assert files.others([one]) == ["train/2.JPG"]
-        assert files.others([four]) == []
-        assert files.others([]) == []
+        assert files.other_images([one]) == ["train/2.JPG"]
+        assert files.other_images([four]) == []
+        assert files.other_images([]) == []
 
 
-def test_what_is_no_archive_is_named(tmp_path):
+def test_a_file_that_is_not_a_zip_archive_is_named(tmp_path):
     write(tmp_path, "images.tar.gz")
     with pytest.raises(InputError, match=r"images\.tar\.gz is truncated or not a zip archive"):
         ImageFiles([tmp_path / "images.tar.gz"])

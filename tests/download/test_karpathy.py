@@ -1,4 +1,4 @@
-"""Karpathy's split files, with folders and archives of images."""
+"""Karpathy's split files, with images in folders and archives."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from captioning.core.errors import InputError
 from captioning.download.datasets.base import Example, Rejections
 from captioning.download.datasets.flickr8k import Flickr8k
 from captioning.download.datasets.karpathy import Karpathy
-from captioning.download.datasets.karpathy_file import read_karpathy
+from captioning.download.datasets.karpathy_split_file import read_karpathy
 from captioning.params.datasets import KarpathyParams
 
 
 @pytest.fixture(autouse=True)
-def _no_override(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_source_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CAPTIONING_SOURCE", raising=False)
 
 
 def examples(values: dict[str, Any], rejections: Rejections | None = None) -> list[Example]:
-    """All examples of a dataset with these params."""
+    """All examples of the dataset with these params."""
     return list(Karpathy(KarpathyParams(**values)).examples(rejections or Rejections()))
 
 
 def ids(found: list[Example]) -> list[tuple[str, int]]:
-    """Split and COCO's number of each."""
+    """The split of each example, and its number in COCO."""
     return [(example.split, coco.cocoid(example.image_id)) for example in found]
 
 
 def plain(folder: Path, split: dict[str, Any], **images: bytes) -> dict[str, Any]:
-    """Write a split file and a folder of images; return the params that name them."""
+    """Write a split file and a folder of images; return params that name them."""
     (folder / "split.json").write_text(json.dumps(split), encoding="utf-8")
     for name, data in images.items():
         (folder / "images").mkdir(exist_ok=True)
@@ -49,7 +49,7 @@ def plain(folder: Path, split: dict[str, Any], **images: bytes) -> dict[str, Any
 
 
 def small(*splits: str) -> dict[str, Any]:
-    """A split file in Flickr's layout: images a.jpg, b.jpg, … of these splits."""
+    """A split file without folders, as for Flickr30k: images a.jpg, b.jpg, … in these splits."""
     records = [
         coco.record(f"{name}.jpg", split, [f"Picture {name} ."], number)
         for number, (name, split) in enumerate(zip("abcdefgh", splits, strict=False))
@@ -75,17 +75,17 @@ def test_each_split_keeps_the_order_of_the_file_and_restval_goes_to_train(tmp_pa
         coco.picture("blue"),
         ("A blue field.", " A café painted blue "),
     )
-    assert rejections.items() == {}
+    assert rejections.listed_names() == {}
 
 
 def test_restval_can_be_left_out(tmp_path):
     rejections = Rejections()
     found = examples({**coco.write_release(tmp_path), "restval": "exclude"}, rejections)
     assert ids(found)[:3] == [("train", 25), ("train", 9), ("validation", 133)]
-    assert rejections.items() == {}
+    assert rejections.listed_names() == {}
 
 
-def test_a_slice_takes_the_first_of_each_split(tmp_path):
+def test_a_slice_takes_the_first_images_of_each_split(tmp_path):
     values = coco.write_release(tmp_path)
     values |= {"train_images": 2, "validation_images": 1, "test_images": 5}
     rejections = Rejections()
@@ -96,11 +96,11 @@ def test_a_slice_takes_the_first_of_each_split(tmp_path):
         ("test", 73),
         ("test", 136),
     ]
-    assert rejections.items() == {}
+    assert rejections.listed_names() == {}
 
 
 @pytest.mark.parametrize("below", ["", "coco/images"])
-def test_folders_and_archives_give_the_same(tmp_path, below):
+def test_folders_and_archives_give_the_same_examples(tmp_path, below):
     values = coco.write_release(tmp_path)
     expected = examples(values)
     for member, data in coco.pictures().items():
@@ -115,7 +115,7 @@ def test_folders_and_archives_give_the_same(tmp_path, below):
     assert examples({**values, "images": mixed}) == expected
 
 
-def test_the_split_file_need_not_be_in_an_archive(tmp_path):
+def test_the_split_file_does_not_have_to_be_in_an_archive(tmp_path):
     values = coco.write_release(tmp_path)
     expected = examples(values)
     (tmp_path / "mine.json").write_text(json.dumps(coco.split_file()), encoding="utf-8")
@@ -123,7 +123,7 @@ def test_the_split_file_need_not_be_in_an_archive(tmp_path):
     assert examples({**values, **plain_file}) == expected
 
 
-def test_flickr8k_gives_the_same_as_from_its_own_files(tmp_path):
+def test_flickr8k_gives_the_same_examples_as_from_its_own_files(tmp_path):
     own = flickr8k_release.release(
         tmp_path / "own", flickr8k_release.photographs(), flickr8k_release.texts()
     )
@@ -146,10 +146,10 @@ def test_flickr8k_gives_the_same_as_from_its_own_files(tmp_path):
     rejected = Rejections()
     assert examples(values, rejected) == expected
     reason = "image in no split"
-    assert rejected.items() == {reason: rejections.items()[reason]}
+    assert rejected.listed_names() == {reason: rejections.listed_names()[reason]}
 
 
-def test_what_is_missing_or_in_no_split_is_counted_and_named(tmp_path):
+def test_images_that_are_missing_or_in_no_split_are_counted_and_named(tmp_path):
     red = coco.picture("red")
     values = plain(tmp_path, small("train", "train", "val", "test"), a=red, c=red, d=red, x=red)
     (tmp_path / "images" / "readme.txt").write_text("no image")
@@ -159,24 +159,24 @@ def test_what_is_missing_or_in_no_split_is_counted_and_named(tmp_path):
     (elsewhere / "y.jpg").write_bytes(red)
     rejections = Rejections()
     assert [e.image_id for e in examples(values, rejections)] == ["a", "c", "d"]
-    assert rejections.items() == {
+    assert rejections.listed_names() == {
         "image listed but missing": ["b.jpg"],
         "image in no split": ["x.jpg"],
     }
 
 
-def test_a_split_without_any_of_its_images_is_told_before_one_is_read(tmp_path):
+def test_a_split_with_no_image_found_is_an_error_before_any_image_is_read(tmp_path):
     values = coco.write_release(tmp_path)
     values |= {"images": values["images"][:1], "images_md5": values["images_md5"][:1]}
     message = (
-        r"none of the 2 images of the validation split is there, the first is "
+        r"none of the 2 images of the validation split was found, the first one is "
         r"val2014/COCO_val2014_000000000133\.jpg"
     )
     with pytest.raises(InputError, match=message):
         next(Karpathy(KarpathyParams(**values)).examples(Rejections()))
 
 
-def test_a_split_that_is_not_in_the_file_is_told(tmp_path):
+def test_a_split_that_is_missing_from_the_file_is_an_error(tmp_path):
     red = coco.picture("red")
     values = plain(tmp_path, small("train", "val"), a=red, b=red)
     with pytest.raises(InputError, match="no image is listed for the test split"):
@@ -192,7 +192,7 @@ def test_an_image_in_two_places_is_refused(tmp_path):
         examples(values)
 
 
-def test_no_images_named_is_told(tmp_path):
+def test_an_empty_list_of_images_is_an_error(tmp_path):
     values = coco.write_release(tmp_path) | {"images": [], "images_md5": None}
     with pytest.raises(InputError, match=r"`images` of this dataset in params\.yaml is empty"):
         examples(values)
@@ -200,13 +200,15 @@ def test_no_images_named_is_told(tmp_path):
 
 def test_an_archive_without_the_split_file_names_those_it_has(tmp_path):
     values = coco.write_release(tmp_path) | {"split_file": "dataset_flickr30k.json"}
-    message = r"has no dataset_flickr30k\.json: .*\(dataset_flickr8k\.json, dataset_coco\.json\)"
+    message = (
+        r"contains no dataset_flickr30k\.json: .*\(dataset_flickr8k\.json, dataset_coco\.json\)"
+    )
     with pytest.raises(InputError, match=message):
         examples(values)
 
 
 def broken(**changes: Any) -> bytes:
-    """A split file whose second image is changed; None takes a key away."""
+    """A split file whose second image is changed; None removes a key."""
     content = coco.split_file()
     image = content["images"][1] | changes
     content["images"][1] = {key: value for key, value in image.items() if value is not None}
@@ -241,7 +243,7 @@ def broken(**changes: Any) -> bytes:
         ),
     ],
 )
-def test_a_wrong_split_file_is_refused_with_the_record(content, message):
+def test_an_invalid_split_file_is_refused_with_the_record(content, message):
     with pytest.raises(InputError, match=message):
         list(read_karpathy(content, "s.json"))
 

@@ -1,4 +1,4 @@
-"""The built-in dataset: seeded, composed, captioned truthfully."""
+"""The built-in dataset: reproducible scenes with true captions."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from captioning.download.datasets.scenes import Scenes
 from captioning.download.datasets.scenes.captions import most_probable_caption
 from captioning.download.datasets.scenes.drawing import RGB
 from captioning.download.datasets.scenes.layout import HELD_OUT, SHAPES, sample_scene
-from captioning.evaluation.metrics import score
 from captioning.evaluation.scene_truth import judge
+from captioning.evaluation.scoring import score
 from captioning.params.datasets import ScenesParams
 from captioning.params.stages import load_params
 from captioning.scenes.claims import parse_caption
@@ -20,6 +20,7 @@ from captioning.scenes.words import COLOURS
 
 
 def scenes_params(**changes: int) -> ScenesParams:
+    """Params of a small dataset, with `changes`."""
     base = load_params(ROOT / "params.yaml").datasets.scenes.model_dump()
     sizes = {"train_images": 60, "validation_images": 20, "test_images": 40}
     return ScenesParams(**{**base, **sizes, **changes})
@@ -31,26 +32,27 @@ def examples() -> list[Example]:
 
 
 def pairs(example: Example) -> set[tuple[str, str]]:
+    """The combinations of color and shape in an image."""
     return {(o["colour"], o["shape"]) for o in example.extras["objects"]}
 
 
-def test_same_seed_gives_the_same_bytes_and_another_seed_other_ones(examples):
+def test_the_seed_determines_the_bytes(examples):
     again = list(Scenes(scenes_params()).examples(Rejections()))
     assert again == examples
     other = next(Scenes(scenes_params(seed=7)).examples(Rejections()))
     assert other.image != examples[0].image
 
 
-def test_a_picture_does_not_change_when_its_split_grows(examples):
+def test_an_image_does_not_change_when_its_split_becomes_larger(examples):
     grown = {e.image_id: e for e in Scenes(scenes_params(train_images=80)).examples(Rejections())}
     assert all(grown[example.image_id] == example for example in examples)
 
 
-def test_no_picture_occurs_twice(examples):
+def test_no_image_occurs_twice(examples):
     assert len({example.image for example in examples}) == len(examples)
 
 
-def test_held_out_combinations_occur_in_a_quarter_of_the_test_pictures_alone(examples):
+def test_held_out_combinations_occur_only_in_a_quarter_of_the_test_images(examples):
     for example in examples:
         index = int(example.image_id.rsplit("-", 1)[1])
         expected = example.split == "test" and index % 4 == index // 4 % 4
@@ -64,7 +66,7 @@ def test_every_held_out_colour_and_shape_is_seen_in_other_combinations():
     assert {s for _, s in HELD_OUT} <= {s for _, s in seen}
 
 
-def test_five_different_captions_each_true_of_the_picture(examples):
+def test_every_image_has_five_different_true_captions(examples):
     for example in examples:
         assert len(set(example.captions)) == 5
         for caption in example.captions:
@@ -74,7 +76,7 @@ def test_five_different_captions_each_true_of_the_picture(examples):
             assert all(value in (True, None) for value in values), (caption, verdict)
 
 
-def test_objects_lie_inside_the_picture_and_apart(examples):
+def test_objects_are_inside_the_image_and_do_not_overlap(examples):
     for example in examples:
         boxes = [o["box"] for o in example.extras["objects"]]
         for x0, y0, x1, y1 in boxes:
@@ -84,33 +86,33 @@ def test_objects_lie_inside_the_picture_and_apart(examples):
                 assert a[2] < b[0] or b[2] < a[0] or a[3] < b[1] or b[3] < a[1]
 
 
-def test_an_object_is_drawn_in_its_colour_inside_its_box(examples):
+def test_an_object_is_drawn_in_its_color_inside_its_box(examples):
     for example in examples[:20]:
-        picture = decode_image(example.image, example.image_id)
-        assert picture.size == (224, 224)
+        image = decode_image(example.image, example.image_id)
+        assert image.size == (224, 224)
         item = next(o for o in example.extras["objects"])
         if item["shape"] == "ring":
             continue
         x0, y0, x1, y1 = item["box"]
-        # A little below the middle, all shapes but the ring are filled.
-        found = picture.getpixel((int((x0 + x1) / 2), int((y0 + y1) / 2 + 2)))
+        # Slightly below the center, all shapes except the ring are filled.
+        found = image.getpixel((int((x0 + x1) / 2), int((y0 + y1) / 2 + 2)))
         wanted = RGB[item["colour"]]
         assert max(abs(f - w) for f, w in zip(found, wanted, strict=True)) < 45
 
 
-def test_object_counts_keep_to_the_params():
+def test_the_number_of_objects_is_within_the_params():
     params = scenes_params(min_objects=2, max_objects=3)
     counts = {len(sample_scene(params, "train", index)[0].objects) for index in range(100)}
     assert counts == {2, 3}
 
 
-def test_thousands_of_captions_differ_in_a_moderate_vocabulary(examples):
+def test_captions_differ_although_the_vocabulary_is_small(examples):
     captions = [caption for example in examples for caption in example.captions]
     assert len(set(captions)) > 0.9 * len(captions)
     assert 50 <= len({word for caption in captions for word in caption.split()}) <= 120
 
 
-def test_the_most_probable_captions_leave_room_above_the_target():
+def test_the_most_probable_captions_score_above_80_bleu_points():
     params = scenes_params()
     scenes = [sample_scene(params, "test", index)[0] for index in range(40)]
     examples = [e for e in Scenes(params).examples(Rejections()) if e.split == "test"]
@@ -120,7 +122,7 @@ def test_the_most_probable_captions_leave_room_above_the_target():
     assert report["bleu_4"] > 0.8
 
 
-def test_parser_reads_attributes_relation_and_the_place_of_the_shape_word():
+def test_parser_finds_attributes_relation_and_the_position_of_the_shape_word():
     claim = parse_caption("a picture of two big red stars on the left of an orange disc")
     first, second = claim.mentions
     assert (first.count, first.size, first.colour, first.shape) == (2, "large", "red", "star")
@@ -129,7 +131,7 @@ def test_parser_reads_attributes_relation_and_the_place_of_the_shape_word():
     assert claim.relation == "left"
 
 
-def test_parser_survives_text_that_is_no_caption():
+def test_parser_accepts_text_that_is_not_a_caption():
     assert parse_caption("").mentions == ()
     assert parse_caption("left red of of two above").mentions == ()
     claim = parse_caption("ring ring red")

@@ -1,4 +1,4 @@
-"""Small data in the exact formats of COCO 2014 and Karpathy's split files."""
+"""Small datasets in the exact formats of COCO 2014 and Karpathy's split files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COLOURS = {
     "COCO_val2014_000000000133.jpg": "yellow",
     "COCO_val2014_000000000136.jpg": "orange",
 }
-# In the order of the file, where the splits are mixed.
+# In the order of the split file, in which the splits are mixed.
 SPLITS = {
     "COCO_val2014_000000000073.jpg": "test",
     "COCO_val2014_000000000042.jpg": "restval",
@@ -34,24 +34,32 @@ SPLITS = {
 
 
 def picture(colour: str) -> bytes:
-    """A JPEG file of one colour, at a quality that nothing here writes by itself."""
+    """A JPEG file of one color, with a quality that no code of the project uses."""
     file = io.BytesIO()
     Image.new("RGB", (8, 6), colour).save(file, "JPEG", quality=37)
     return file.getvalue()
 
 
 def folder_of(name: str) -> str:
-    """`train2014` or `val2014`."""
+    """The folder of an image in COCO's archives: `train2014` or `val2014`."""
     return name.split("_")[1]
 
 
 def pictures() -> dict[str, bytes]:
-    """All images, under the names of their members in COCO's archives."""
+    """The bytes of all images, by the names of their members in COCO's archives."""
     return {f"{folder_of(name)}/{name}": picture(colour) for name, colour in COLOURS.items()}
 
 
 def record(name: str, split: str, captions: list[str], number: int, **more: Any) -> dict[str, Any]:
-    """One image of a split file."""
+    """The record of one image in a split file.
+
+    Args:
+        name: file name of the image.
+        split: split in the file.
+        captions: captions of the image.
+        number: number of the image in the file.
+        more: further keys of the record.
+    """
     sentences = [
         {
             "tokens": caption.lower().rstrip(".").split(),
@@ -72,12 +80,12 @@ def record(name: str, split: str, captions: list[str], number: int, **more: Any)
 
 
 def captions_of(name: str) -> list[str]:
-    """Two captions; that their spaces and letters are odd is as in COCO."""
+    """Two captions of an image; as in COCO, some have extra spaces or accented letters."""
     return [f"A {COLOURS[name]} field.", f" A café painted {COLOURS[name]} "]
 
 
 def split_file() -> dict[str, Any]:
-    """What `dataset_coco.json` holds."""
+    """The content of `dataset_coco.json`."""
     images = [
         record(
             name, split, captions_of(name), number, filepath=folder_of(name), cocoid=cocoid(name)
@@ -88,7 +96,7 @@ def split_file() -> dict[str, Any]:
 
 
 def cocoid(name: str) -> int:
-    """COCO's number of an image."""
+    """The number of an image in COCO."""
     return int(Path(name).stem.split("_")[-1])
 
 
@@ -102,9 +110,11 @@ def zipped(path: Path, members: Mapping[str, bytes]) -> str:
 
 
 def write_release(folder: Path, split: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Write caption_datasets.zip, train2014.zip and val2014.zip; return the params that name them.
+    """Write caption_datasets.zip, train2014.zip and val2014.zip; return params that name them.
 
-    `split` is what the split file holds, if not `split_file()`.
+    Args:
+        folder: folder of the archives.
+        split: content of the split file; `split_file()` by default.
     """
     annotations = {
         "dataset_flickr8k.json": b"{}",

@@ -1,4 +1,4 @@
-"""A local HTTP server of one file, with faults on demand; and fixtures that start it."""
+"""A local HTTP server for one file, which fails on demand, and fixtures that start it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from captioning.download.sources import fetch
+from captioning.download.sources import resumable_download
 
 DATA = bytes(range(256)) * 4096
 MD5 = hashlib.md5(DATA).hexdigest()
@@ -19,7 +19,17 @@ NAME = "Flickr8k text.zip"
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `data`; `faults` are taken one a request: a status, or how many bytes to send."""
+    """Serves `data` under any path.
+
+    Attributes:
+        data: bytes of the file.
+        etag: ETag header, or None.
+        ranges: whether requests for a range of bytes are honored.
+        content_range: Content-Range header to send instead of the right one.
+        faults: one fault per request: `("status", code)`, or `("cut", number of bytes)` to break
+            off the transfer.
+        requests: path and Range header of every request.
+    """
 
     daemon_threads = True
 
@@ -38,6 +48,8 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
+    """Answers requests for a `Server`."""
+
     server: Server
 
     def do_GET(self) -> None:
@@ -69,6 +81,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[Server]:
+    """A running server."""
     with Server() as running:
         thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
@@ -79,9 +92,10 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder; no source and no proxy in the environment; small chunks."""
     monkeypatch.setenv("CAPTIONING_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("CAPTIONING_SOURCE", raising=False)
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(fetch, "_CHUNK", 1 << 14)
+    monkeypatch.setattr(resumable_download, "_CHUNK_BYTES", 1 << 14)
     return tmp_path / "cache"

@@ -1,4 +1,4 @@
-"""Archives in the layout of Flickr8k's release."""
+"""Small archives with the layout of Flickr8k's release."""
 
 from __future__ import annotations
 
@@ -17,21 +17,24 @@ TEXT = "Flickr8k_text.zip"
 
 
 def picture(colour: str) -> bytes:
+    """A JPEG file of one color."""
     file = io.BytesIO()
     Image.new("RGB", (8, 6), colour).save(file, "JPEG")
     return file.getvalue()
 
 
 def photographs() -> dict[str, bytes]:
+    """Members of the archive of images: five images, a folder, and a file that macOS added."""
     names = {"1_a": "red", "2_b": "green", "3_c": "blue", "4_d": "white", "5_e": "black"}
     return {
         "Flicker8k_Dataset/": b"",
-        "__MACOSX/Flicker8k_Dataset/._1_a.jpg": b"the Mac's own",
+        "__MACOSX/Flicker8k_Dataset/._1_a.jpg": b"added by macOS",
         **{f"Flicker8k_Dataset/{name}.jpg": picture(colour) for name, colour in names.items()},
     }
 
 
 def texts() -> dict[str, bytes]:
+    """Members of the archive of texts, with several kinds of malformed lines."""
     return {
         "Flickr8k.token.txt": (
             "1_a.jpg#0\tA red field .\r\n"
@@ -39,7 +42,7 @@ def texts() -> dict[str, bytes]:
             "a line without a tab\n"
             "2_b.jpg#0\tGrass .\n"
             "\n"
-            "3_c.jpg#zero\tA number that is none .\n"
+            "3_c.jpg#zero\tNot a number .\n"
             "3_c.jpg#0\tLe ciel est d'un bleu très pur .\n"
             "3_c.jpg#1\t \n"
             "4_d.jpg#0\tSnow .\n"
@@ -53,7 +56,7 @@ def texts() -> dict[str, bytes]:
 
 
 def release(folder: Path, images: Mapping[str, bytes], text: Mapping[str, bytes]) -> Flickr8kParams:
-    """Write both archives; return the params that name them."""
+    """Write both archives to `folder`; return params that name them."""
     folder.mkdir(exist_ok=True)
     sums = []
     for name, members in ((IMAGES, images), (TEXT, text)):

@@ -1,4 +1,4 @@
-"""A web server that answers as the web does: well, not at all, or with bad intent."""
+"""A web server that behaves like the real web: correctly, not at all, or maliciously."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ from PIL import Image
 
 
 def picture(colour: str, kind: str = "JPEG", size: tuple[int, int] = (60, 40), **options) -> bytes:
+    """An encoded image of one color."""
     file = io.BytesIO()
     Image.new("RGB", size, colour).save(file, kind, **options)
     return file.getvalue()
 
 
 def sideways() -> bytes:
-    """A photograph 60 wide and 40 high that is to be shown turned by 90 degrees."""
+    """A JPEG file of 60 × 40 pixels whose EXIF orientation rotates it by 90 degrees."""
     exif = Image.Exif()
     exif[0x0112] = 6
     return picture("brown", exif=exif)
 
 
 def bomb(side: int = 30_000) -> bytes:
-    """A PNG file that says it holds, and does hold, `side` × `side` pixels: 900 megapixels."""
+    """A small PNG file that really contains `side` × `side` pixels: 900 megapixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
@@ -47,12 +48,13 @@ def bomb(side: int = 30_000) -> bytes:
 
 
 class HostileServer(ThreadingHTTPServer):
-    """Answers each path in `PAGES`, and `/colour/NAME` with a picture of that colour.
+    """Answers each path in `PAGES`, and `/colour/NAME` with an image of that color.
 
     Attributes:
-        requests: how often each path was asked for.
-        gone: paths that are answered with 404 for now.
-        held: paths that are not answered for now.
+        requests: number of requests for each path.
+        gone: paths that are answered with status 404.
+        held: paths that are not answered.
+        closing: set when the server shuts down, to end answers that are still running.
     """
 
     daemon_threads = True
@@ -70,11 +72,12 @@ class HostileServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, *_: Any) -> None:
-        """Clients that hang up are what this is about."""
+        """Print nothing: clients are expected to close connections early."""
 
 
 @contextmanager
 def hostile_server() -> Iterator[HostileServer]:
+    """Run a server for the duration of the `with` block."""
     with HostileServer() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -90,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.close_connection = True
-        # Proxies are asked for whole URLs.
+        # A proxy receives the whole URL.
         self.path = self.path.removeprefix("http://host.invalid")
         self.server.requests[self.path] += 1
         if self.path in self.server.held:
@@ -99,18 +102,19 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(404)
         elif self.path.startswith("/colour/"):
             name = unquote(self.path).rpartition("/")[2].partition("?")[0]
-            # Lossless: another colour, other bytes.
+            # Lossless, so that the bytes differ between colors.
             self.body(picture(name, "PNG"))
         else:
             with contextlib.suppress(OSError):
                 PAGES[self.path](self)
 
     def body(self, data: bytes, length: int | None = None, **headers: str) -> None:
-        """Answer with status 200."""
+        """Send a whole answer with status 200; `length` replaces the true Content-Length."""
         self.head(length=len(data) if length is None else length, **headers)
         self.wfile.write(data)
 
     def head(self, status: int = 200, length: int | None = None, **headers: str) -> None:
+        """Send the status line and the headers."""
         self.send_response(status)
         if length is not None:
             self.send_header("Content-Length", str(length))
@@ -119,17 +123,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def redirect(self, place: str) -> None:
+        """Redirect to another URL."""
         self.head(302, 0, Location=place)
 
     def drip(self, data: Iterator[bytes]) -> None:
-        """Send a little, never quite stopping."""
+        """Send small pieces, one every 0.1 seconds."""
         for piece in data:
             if self.server.closing.wait(0.1):
                 return
             self.wfile.write(piece)
 
     def reset(self) -> None:
-        """Break the connection off in the midst of the body."""
+        """Reset the connection in the middle of the body."""
         self.head(length=1000)
         self.wfile.write(b"x")
         self.wfile.flush()
@@ -137,16 +142,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.close()
 
     def endless(self, status: int = 200, **headers: str) -> None:
+        """Send a body that never ends."""
         self.head(status, **headers)
         while not self.server.closing.is_set():
             self.wfile.write(bytes(1 << 16))
 
     def endless_chunks(self) -> None:
+        """Send a body that never ends, in chunked encoding."""
         self.head(Transfer_Encoding="chunked")
         while not self.server.closing.is_set():
             self.wfile.write(b"10000\r\n" + bytes(1 << 16) + b"\r\n")
 
     def chunked(self, data: bytes) -> None:
+        """Send a whole answer in chunked encoding."""
         self.head(Transfer_Encoding="chunked")
         for start in range(0, len(data), 100):
             piece = data[start : start + 100]
@@ -158,21 +166,25 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def forever(piece: bytes) -> Iterator[bytes]:
+    """The same bytes again and again."""
     while True:
         yield piece
 
 
 def slow_header(handler: _Handler) -> None:
+    """Send a header that never ends, slowly."""
     handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
     handler.drip(forever(b"x"))
 
 
 def slow_body(handler: _Handler) -> None:
+    """Send a body, slowly."""
     handler.head(length=1_000_000)
     handler.drip(forever(b"x"))
 
 
 def raw(handler: _Handler, data: bytes) -> None:
+    """Send bytes that are not an HTTP response."""
     handler.wfile.write(data)
 
 

@@ -1,4 +1,4 @@
-"""Folders of small pictures with captions, as users would make them."""
+"""Folders of small images with captions, like those of users."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ HF_IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
 def picture(colour: str | tuple[int, int, int], form: str = "PNG") -> bytes:
-    """An encoded picture of one colour."""
+    """An encoded image of one color."""
     file = io.BytesIO()
     Image.new("RGB", (4, 3), colour).save(file, form)
     return file.getvalue()
 
 
 def numbered(number: int) -> bytes:
-    """A picture unlike those of other numbers."""
+    """An encoded image that differs from the images of all other numbers."""
     return picture((number % 256, number // 256, 7))
 
 
 def write(folder: Path, files: Mapping[str, str | bytes]) -> Path:
-    """Write files, and a picture a colour: `red.png`, `green.png`, …"""
+    """Write files, and an image for each of `COLOURS`; return the folder."""
     pictures = {f"{colour}.png": picture(colour) for colour in COLOURS}
     for name, content in {**pictures, **files}.items():
         path = folder / name
@@ -51,15 +51,15 @@ def write_parquet(path: Path, schema: Mapping[str, pa.DataType], *rows: tuple[ob
 
 
 def read(folder: Path, **params: object) -> tuple[list[Example], dict[str, list[str]]]:
-    """All examples of a folder and what was rejected."""
+    """The examples of a folder, and the names of what was rejected, by reason."""
     values = {"seed": 1, "validation_share": 0.1, "test_share": 0.1, **params}
     rejections = Rejections()
     examples = list(Folder(FolderParams(path=str(folder), **values)).examples(rejections))
-    return examples, rejections.items()
+    return examples, rejections.listed_names()
 
 
 def captions(folder: Path) -> dict[str, tuple[str, ...]]:
-    """The captions by `image_id`; nothing may be rejected but images without captions."""
+    """The captions by `image_id`; only images without captions may be rejected."""
     examples, rejected = read(folder)
     assert set(rejected) <= {"image without captions"}, rejected
     return {example.image_id: example.captions for example in examples}

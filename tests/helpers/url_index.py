@@ -1,4 +1,4 @@
-"""Index files of Conceptual Captions with URLs of the hostile server's good pictures."""
+"""Index files of Conceptual Captions with URLs of valid images on the hostile server."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ VALIDATION = "GCC-1.1.0-Validation.tsv"
 
 
 def shades(server: HostileServer, count: int, start: int = 0) -> list[str]:
-    """URLs of pictures, each of another colour."""
+    """URLs of `count` images, each of a different color."""
     return [f"{server.url}/colour/%23{n:02x}00{255 - n:02x}" for n in range(start, start + count)]
 
 
 def index(path: Path, urls: Sequence[str]) -> None:
-    """An index file with a caption for each URL."""
+    """Write an index file with a caption for each URL."""
     path.parent.mkdir(exist_ok=True)
     path.write_text("".join(f"picture number {n}\t{url}\n" for n, url in enumerate(urls, 1)))
 
@@ -29,7 +29,7 @@ def index(path: Path, urls: Sequence[str]) -> None:
 def release(
     folder: Path, training: Sequence[str], validation: Sequence[str], **changes: object
 ) -> ConceptualCaptionsParams:
-    """Write both index files; return params that name them."""
+    """Write both index files to `folder`; return params that name them, with `changes`."""
     index(folder / TRAINING, training)
     index(folder / VALIDATION, validation)
     params = {
@@ -48,4 +48,5 @@ def release(
 def examples(
     params: ConceptualCaptionsParams, rejections: Rejections | None = None
 ) -> list[Example]:
+    """All examples of the dataset."""
     return list(ConceptualCaptions(params).examples(rejections or Rejections()))

@@ -1,1 +1,1 @@
-"""Stage `download`: datasets, where their files come from, and the raw table they become."""
+"""Stage `download`: fetch or draw the chosen dataset and write it as the raw table."""

@@ -1,4 +1,4 @@
-"""Context managers that close what they hold."""
+"""A base class for objects that hold files open and are used in a `with` statement."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ SelfT = TypeVar("SelfT", bound="Closing")
 
 
 class Closing:
-    """Base of classes that hold files open; calls `close` at the end of a `with` block."""
+    """Context manager that calls `close` when its `with` block ends."""
 
     def close(self, complete: bool = True) -> None:
-        """Release what is held; `complete` is False where the block raised."""
+        """Release the files.
+
+        Args:
+            complete: False if the `with` block raised an exception.
+        """
 
     def __enter__(self: SelfT) -> SelfT:
         return self

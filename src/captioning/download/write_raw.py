@@ -1,6 +1,7 @@
-"""From a dataset's examples to the raw table: what is checked, and what is left out.
+"""Check a dataset's examples and write them as the raw table.
 
-Apart from `raw`, which every later stage reads with: those don't depend on any dataset.
+This is separate from `captioning.data.raw_table`, which later stages read the table with, so that
+those stages do not depend on the datasets.
 """
 
 from __future__ import annotations
@@ -21,7 +22,12 @@ from captioning.core.splits import SPLITS, shard_name
 from captioning.data.images import ImageError, decode_image
 from captioning.data.raw_table import COLUMNS, ROW_GROUP
 from captioning.download.closing import Closing
-from captioning.download.datasets.base import Dataset, Example, Rejections, caption_fault
+from captioning.download.datasets.base import (
+    Dataset,
+    Example,
+    Rejections,
+    caption_rejection_reason,
+)
 
 
 def write_raw(
@@ -29,18 +35,24 @@ def write_raw(
 ) -> dict[str, Any]:
     """Write a dataset's examples as shards: example i of a split goes to shard i % `shards`.
 
-    Every image is decoded once. What can't be used is left out and added to `rejections`: an image
-    that can't be decoded, one whose `image_id` came before in any split, a caption that is empty
-    or has neither letter nor digit, an image left without captions. Captions are trimmed,
-    otherwise kept as they are. A shard is written under a temporary name and renamed once it is
-    whole.
+    Every image is decoded once, to check it. The following are left out and added to `rejections`:
+    an image that cannot be decoded, an image whose `image_id` has occurred before in any split, a
+    caption that is empty or has neither a letter nor a digit, and an image without any caption
+    left. Leading and trailing white space of captions is removed; otherwise they are unchanged.
+    Each shard is written under a temporary name and renamed when it is complete.
+
+    Args:
+        dataset: where the examples come from.
+        folder: folder of the shards.
+        shards: number of files for each split.
+        rejections: collects what is left out.
 
     Returns:
-        `images` and `captions`, counts by split; `rejected`, counts by reason; `rejected_names`,
-        the first names by reason.
+        `images` and `captions`: counts by split; `rejected`: counts by reason; `rejected_names`:
+        the first names for each reason.
 
     Raises:
-        InputError: a split has no image, or `shards` files a split can't be open at once.
+        InputError: a split has no usable image, or a shard cannot be opened for writing.
     """
     schema = pa.schema([*COLUMNS, *dataset.extras])
     images: Counter[str] = Counter()
@@ -49,33 +61,33 @@ def write_raw(
         writers = {
             split: [
                 stack.enter_context(_ShardWriter(path, schema))
-                for path in _whole_paths(stack, Path(folder), split, shards)
+                for path in _temporary_paths(stack, Path(folder), split, shards)
             ]
             for split in SPLITS
         }
         examples = tqdm(dataset.examples(rejections), unit=" images", disable=None)
-        for split, row in _rows(examples, rejections):
+        for split, row in _usable_rows(examples, rejections):
             writers[split][images[split] % shards].write(row)
             images[split] += 1
             captions[split] += len(row["captions"])
         for split in SPLITS:
             if not images[split]:
                 raise InputError(
-                    f"the {split} split has no usable image: every split needs one "
+                    f"the {split} split has no usable image, but every split needs at least one "
                     f"(rejected: {rejections.counts() or 'none'})"
                 )
     return {
         "images": {split: images[split] for split in SPLITS},
         "captions": {split: captions[split] for split in SPLITS},
         "rejected": rejections.counts(),
-        "rejected_names": rejections.items(),
+        "rejected_names": rejections.listed_names(),
     }
 
 
-def _rows(
+def _usable_rows(
     examples: Iterable[Example], rejections: Rejections
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Check examples one by one; yield the split and the row of each that is usable."""
+    """Check each example and yield the split and the table row of those that are usable."""
     seen: set[str] = set()
     for example in examples:
         if example.image_id in seen:
@@ -105,38 +117,38 @@ def _rows(
 
 
 def _usable_captions(example: Example, rejections: Rejections) -> list[str]:
-    """The trimmed captions that have a word."""
+    """The captions with at least one letter or digit, without surrounding white space."""
     captions = []
     for number, caption in enumerate(example.captions):
         trimmed = caption.strip()
-        if (fault := caption_fault(trimmed)) is None:
+        if (reason := caption_rejection_reason(trimmed)) is None:
             captions.append(trimmed)
         else:
-            rejections.add(fault, f"{example.image_id} caption {number}")
+            rejections.add(reason, f"{example.image_id} caption {number}")
     return captions
 
 
-def _whole_paths(stack: ExitStack, folder: Path, split: str, shards: int) -> Iterator[Path]:
-    """Temporary paths of a split's shards, renamed when `stack` closes well."""
+def _temporary_paths(stack: ExitStack, folder: Path, split: str, shards: int) -> Iterator[Path]:
+    """Temporary paths of a split's shards; `stack` renames the files if it closes without error."""
     for shard in range(shards):
         yield stack.enter_context(atomic_path(folder / shard_name(split, shard, shards, "parquet")))
 
 
 class _ShardWriter(Closing):
-    """Writes rows to one Parquet file in groups of `ROW_GROUP`, so that little is in memory."""
+    """Writes rows to one Parquet file, keeping at most `ROW_GROUP` of them in memory."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._schema = schema
         self._rows: list[dict[str, Any]] = []
         try:
-            # Statistics would repeat whole images; dictionaries gain nothing on unique values.
+            # Statistics would repeat whole images; dictionaries save nothing on unique values.
             self._writer = pq.ParquetWriter(
                 path, schema, compression="zstd", use_dictionary=False, write_statistics=False
             )
         except OSError as error:
             raise InputError(
-                f"{path} can't be written ({error}): see to the disk, or lower download.shards "
-                "where too many files are open"
+                f"{path} cannot be written ({error}): check the disk's free space and permissions, "
+                "or lower download.shards if too many files are open"
             ) from error
 
     def write(self, row: dict[str, Any]) -> None:
@@ -151,7 +163,7 @@ class _ShardWriter(Closing):
         self._rows.clear()
 
     def close(self, complete: bool = True) -> None:
-        """Close the file; keep the rows of a block that ended well."""
+        """Write the remaining rows, unless the block raised an exception, and close the file."""
         try:
             if complete and self._rows:
                 self._flush()

@@ -1,1 +1,1 @@
-"""The datasets, one module each; `registry` chooses."""
+"""The datasets, one module or package each; `registry` creates the one that is chosen."""

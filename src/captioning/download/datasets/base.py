@@ -1,4 +1,4 @@
-"""What every dataset yields, and how it reports what it leaves out."""
+"""The interface of a dataset: it yields examples and reports what it leaves out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 from captioning.core.splits import SPLITS
 from captioning.download.datasets.rejections import Rejections
 
-__all__ = ["SPLITS", "Dataset", "Example", "Rejections", "caption_fault"]
+__all__ = ["SPLITS", "Dataset", "Example", "Rejections", "caption_rejection_reason"]
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,11 @@ class Example:
     """One image with its captions.
 
     Attributes:
-        image_id: unique in the dataset, over all splits.
+        image_id: identifier of the image, unique in the dataset across all splits.
         split: one of `SPLITS`.
-        image: the encoded file's bytes.
-        captions: as people wrote them.
-        extras: values of the dataset's extra columns, by name.
+        image: bytes of the encoded image file.
+        captions: captions as the dataset has them.
+        extras: values of the dataset's extra columns, by column name.
     """
 
     image_id: str
@@ -33,8 +33,12 @@ class Example:
     extras: Mapping[str, object] = field(default_factory=dict)
 
 
-def caption_fault(trimmed: str) -> str | None:
-    """Why a trimmed caption can't be used, as `Rejections` call it; None if it can."""
+def caption_rejection_reason(trimmed: str) -> str | None:
+    """Why a caption cannot be used, as counted by `Rejections`; None if it can be used.
+
+    Args:
+        trimmed: caption without leading and trailing white space.
+    """
     if any(character.isalnum() for character in trimmed):
         return None
     return "caption without a word" if trimmed else "empty caption"
@@ -49,5 +53,9 @@ class Dataset(Protocol):
         ...
 
     def examples(self, rejections: Rejections) -> Iterator[Example]:
-        """Yield every example, split after split; add what is skipped to `rejections`."""
+        """Yield all examples, one split after the other.
+
+        Args:
+            rejections: collects what the dataset leaves out.
+        """
         ...

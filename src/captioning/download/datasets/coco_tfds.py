@@ -1,4 +1,4 @@
-"""COCO Captions as TensorFlow Datasets (tfds) prepares it: `coco_captions/2014`.
+"""COCO Captions as prepared by TensorFlow Datasets (tfds): `coco_captions/2014`.
 
 T.-Y. Lin et al.: Microsoft COCO: Common Objects in Context, ECCV 2014; X. Chen et al.: Microsoft
 COCO Captions: Data Collection and Evaluation Server, arXiv 1504.00325. The splits are Karpathy's.
@@ -20,10 +20,10 @@ _TFDS_SPLITS = {"train": ("train", "restval"), "validation": ("val",), "test": (
 
 
 class CocoTfds:
-    """What tfds has prepared on this machine, in the order of its files; `restval` after `train`.
+    """The dataset that tfds has prepared on this machine, in the order of its files.
 
-    An `image_id` is the file's name without `.jpg`; images are the bytes that tfds stored, which
-    are those of COCO's archives.
+    `restval` comes after `train`. The `image_id` is the file name without `.jpg`. The images are
+    the bytes that tfds stored, which are the same as in COCO's archives.
     """
 
     extras: Sequence[pa.Field] = ()
@@ -35,13 +35,13 @@ class CocoTfds:
         """Yield the examples; nothing is downloaded.
 
         Raises:
-            InputError: tfds is not installed, the dataset is not prepared, lacks a split, or can't
-                be read.
+            InputError: tfds is not installed, or the dataset is not prepared, lacks a split or
+                cannot be read.
         """
         builder = _prepared(self._params.tfds_version)
         for split in SPLITS:
-            most = getattr(self._params, f"{split}_images")
-            for row in _rows(builder, self._sources(split), most):
+            max_rows = getattr(self._params, f"{split}_images")
+            for row in _rows(builder, self._tfds_splits(split), max_rows):
                 yield Example(
                     image_id=PurePosixPath(row["image/filename"].decode()).stem,
                     split=split,
@@ -49,14 +49,14 @@ class CocoTfds:
                     captions=tuple(text.decode() for text in row["captions"]["text"]),
                 )
 
-    def _sources(self, split: str) -> str:
-        """The tfds split, or sum of splits, that a split of this project is read from."""
+    def _tfds_splits(self, split: str) -> str:
+        """The tfds splits, joined by `+`, that make up a split of this project."""
         names = _TFDS_SPLITS[split]
         return "+".join(n for n in names if n != "restval" or self._params.restval == "train")
 
 
 def _prepared(version: str) -> Any:
-    """The builder of the dataset in tfds' folder (`TFDS_DATA_DIR`)."""
+    """The tfds builder of the prepared dataset in `TFDS_DATA_DIR`."""
     try:
         import tensorflow_datasets as tfds
     except ImportError as error:
@@ -68,15 +68,21 @@ def _prepared(version: str) -> Any:
     if not all((folder / name).exists() for name in ("dataset_info.json", "features.json")):
         name = f"coco_captions/2014:{version}"
         raise InputError(
-            f"{folder} holds no dataset: set TFDS_DATA_DIR to the folder that holds coco_captions, "
-            f"or prepare it in Python by tfds.builder({name!r}).download_and_prepare(), which "
-            "downloads 40 GB and unpacks as much"
+            f"{folder} contains no prepared dataset: set TFDS_DATA_DIR to the folder that contains "
+            f"coco_captions, or run tfds.builder({name!r}).download_and_prepare() in Python, which "
+            "downloads 40 GB and unpacks the same amount"
         )
     return tfds.builder_from_directory(folder)
 
 
-def _rows(builder: Any, source: str, most: int | None) -> Iterator[dict[str, Any]]:
-    """Read at most so many rows of a tfds split in the order of its files: no image decoded."""
+def _rows(builder: Any, source: str, max_rows: int | None) -> Iterator[dict[str, Any]]:
+    """Yield the rows of tfds splits in the order of their files, without decoding the images.
+
+    Args:
+        builder: tfds builder of the prepared dataset.
+        source: names of tfds splits, joined by `+`.
+        max_rows: largest number of rows; None yields all.
+    """
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
@@ -84,7 +90,7 @@ def _rows(builder: Any, source: str, most: int | None) -> Iterator[dict[str, Any
     if missing:
         found = ", ".join(sorted(builder.info.splits)) or "none"
         raise InputError(
-            f"{builder.data_path} has no split {missing[0]}, but {found}: prepare it anew"
+            f"{builder.data_path} has no split {missing[0]} (it has: {found}): prepare it again"
         )
     features = {"image": True, "image/filename": True, "captions": {"text": True}}
     try:
@@ -94,9 +100,11 @@ def _rows(builder: Any, source: str, most: int | None) -> Iterator[dict[str, Any
             decoders=tfds.decode.PartialDecoding(
                 features, decoders={"image": tfds.decode.SkipDecoding()}
             ),
-            # One file after the other; by default sixteen are read in turns.
+            # Read one file after the other; by default, sixteen are interleaved.
             read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
         )
-        yield from rows.take(-1 if most is None else most).as_numpy_iterator()
+        yield from rows.take(-1 if max_rows is None else max_rows).as_numpy_iterator()
     except (tf.errors.OpError, ValueError) as error:
-        raise InputError(f"{builder.data_path} can't be read ({error}): prepare it anew") from error
+        raise InputError(
+            f"{builder.data_path} cannot be read ({error}): prepare it again"
+        ) from error

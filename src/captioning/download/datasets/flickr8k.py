@@ -16,7 +16,7 @@ from captioning.download.datasets.base import Example, Rejections
 from captioning.download.datasets.listed_images import ListedImage, listed_examples, reject_unlisted
 from captioning.download.sources.fetch import fetch
 from captioning.download.sources.image_files import ImageFiles
-from captioning.download.sources.zip_archive import Archive
+from captioning.download.sources.zip_archive import ZipArchive
 from captioning.params.datasets import Flickr8kParams
 
 IMAGES_ARCHIVE = "Flickr8k_Dataset.zip"
@@ -28,17 +28,17 @@ SPLIT_FILES = {
     "test": "Flickr_8k.testImages.txt",
 }
 
-# Most bytes that one member may expand to.
-_TEXT_LIMIT = 64 << 20
+# Largest number of bytes that one text file may expand to.
+_MAX_TEXT_BYTES = 64 << 20
 _CAPTION_LINE = re.compile(r"([^\t]+)#(\d+)\t(.*)", re.DOTALL)
 
 
 class Flickr8k:
     """The official splits, each in the order of its split file.
 
-    An `image_id` is the file's name without `.jpg`. Rejected and counted: images in no split,
-    images that are listed but missing, captions of images that don't exist, malformed caption
-    lines (by line number, from 1).
+    The `image_id` is the file name without `.jpg`. The following are left out and counted: images
+    in no split, images that are listed but missing, captions of images that do not exist, and
+    malformed caption lines (named by line number, from 1).
     """
 
     extras: Sequence[pa.Field] = ()
@@ -47,17 +47,17 @@ class Flickr8k:
         self._params = params
 
     def examples(self, rejections: Rejections) -> Iterator[Example]:
-        """Yield the examples, one image in memory at a time.
+        """Yield the examples, with one image in memory at a time.
 
         Raises:
-            InputError: an archive can't be fetched or is not of the release's layout.
+            InputError: an archive cannot be fetched, or lacks a file of the release.
         """
         source = self._params.source
-        # The small one first: a wrong source is found before the large download.
+        # The small archive comes first, so that a wrong source is noticed early.
         captions_path = fetch(source, CAPTIONS_ARCHIVE, self._params.captions_md5)
         images_path = fetch(source, IMAGES_ARCHIVE, self._params.images_md5)
-        with Archive(captions_path) as text, ImageFiles([images_path]) as images:
-            splits = {split: _names(text, file) for split, file in SPLIT_FILES.items()}
+        with ZipArchive(captions_path) as text, ImageFiles([images_path]) as images:
+            splits = {split: _image_names(text, file) for split, file in SPLIT_FILES.items()}
             captions = _captions(text, images, rejections)
             listed = [
                 ListedImage(name.removesuffix(".jpg"), split, name, tuple(captions.get(name, ())))
@@ -68,19 +68,19 @@ class Flickr8k:
             yield from listed_examples(listed, images, rejections)
 
 
-def _names(text: Archive, file: str) -> list[str]:
-    """The image names in a split file, one a line."""
+def _image_names(text: ZipArchive, file: str) -> list[str]:
+    """The image names in a split file, which has one per line."""
     try:
-        lines = [line.decode("utf-8-sig").strip() for line in text.lines(file, _TEXT_LIMIT)]
+        lines = [line.decode("utf-8-sig").strip() for line in text.lines(file, _MAX_TEXT_BYTES)]
     except UnicodeDecodeError as error:
         raise InputError(f"{text.path}: {file} is not UTF-8 text ({error})") from None
     return [line for line in lines if line]
 
 
-def _captions(text: Archive, images: ImageFiles, rejections: Rejections) -> dict[str, list[str]]:
-    """Captions by image name, from lines `name.jpg#k<TAB>caption`; blank lines hold none."""
+def _captions(text: ZipArchive, images: ImageFiles, rejections: Rejections) -> dict[str, list[str]]:
+    """Captions by image name, from lines `name.jpg#k<TAB>caption`; blank lines are skipped."""
     captions = defaultdict(list)
-    for number, line in enumerate(text.lines(CAPTIONS_FILE, _TEXT_LIMIT), start=1):
+    for number, line in enumerate(text.lines(CAPTIONS_FILE, _MAX_TEXT_BYTES), start=1):
         if not line.strip():
             continue
         try:

@@ -1,4 +1,4 @@
-"""Datasets with one of Karpathy's split files (see `karpathy_file`): COCO, Flickr8k, Flickr30k."""
+"""Datasets with one of Karpathy's split files: COCO, Flickr8k and Flickr30k."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ import pyarrow as pa
 
 from captioning.core.errors import InputError
 from captioning.download.datasets.base import SPLITS, Example, Rejections
-from captioning.download.datasets.karpathy_file import KarpathyImage, read_karpathy
+from captioning.download.datasets.karpathy_split_file import KarpathyImage, read_karpathy
 from captioning.download.datasets.listed_images import ListedImage, listed_examples, reject_unlisted
 from captioning.download.sources.image_files import ImageFiles
 from captioning.download.sources.locate import locate
-from captioning.download.sources.zip_archive import Archive
+from captioning.download.sources.zip_archive import ZipArchive
 from captioning.params.datasets import KarpathyParams
 
-# Most bytes of a split file; COCO's has 144 MB.
-_LIMIT = 1 << 30
+# Largest size of a split file, in bytes; COCO's has 144 MB.
+_MAX_SPLIT_FILE_BYTES = 1 << 30
+# This project's splits by their names in the split file.
 _SPLITS = {"train": "train", "restval": "train", "val": "validation", "test": "test"}
 
 
 class Karpathy:
-    """The splits of the file, each in the file's order.
+    """The splits of a split file, each in the order of the file.
 
-    An `image_id` is the file's name without its suffix; COCO's hold the name of their folder.
-    Rejected and counted: images that are listed but missing, and images that lie beside the listed
-    ones but in no split.
+    The `image_id` is the file name without its suffix; in COCO it contains the folder's name, so
+    it is unique. The following are left out and counted: images that are listed but missing, and
+    images in the same folders that belong to no split.
     """
 
     extras: Sequence[pa.Field] = ()
@@ -36,41 +37,42 @@ class Karpathy:
         self._params = params
 
     def examples(self, rejections: Rejections) -> Iterator[Example]:
-        """Yield the examples, one image in memory at a time.
+        """Yield the examples, with one image in memory at a time.
 
         Raises:
-            InputError: no images are named, a file can't be fetched or is not as it should be, or
-                a split has no image.
+            InputError: `images` is empty, a file cannot be fetched or has the wrong layout, or a
+                split has no image.
         """
         places = self._params.images
         if not places:
             raise InputError(
                 "`images` of this dataset in params.yaml is empty: name the folder or zip archive "
-                "with the images of the split file"
+                "that contains the images of the split file"
             )
-        # The small one first: a wrong source is found before the large download.
-        images = self._split_file()
+        # The small file comes first, so that a wrong source is noticed early.
+        images = self._read_split_file()
         sums = self._params.images_md5 or [None] * len(places)
         located = [locate(place, md5) for place, md5 in zip(places, sums, strict=True)]
         with ImageFiles(located) as files:
             reject_unlisted((image.path for image in images), files, rejections)
-            yield from listed_examples(self._chosen(images), files, rejections)
+            yield from listed_examples(self._selected(images), files, rejections)
 
-    def _split_file(self) -> list[KarpathyImage]:
+    def _read_split_file(self) -> list[KarpathyImage]:
         """All images of the split file."""
         path = locate(self._params.annotations, self._params.annotations_md5)
         if path.suffix == ".zip":
-            with Archive(path) as archive:
-                member = _member(archive, self._params.split_file)
-                return list(read_karpathy(archive.read(member, _LIMIT), f"{path}: {member}"))
+            with ZipArchive(path) as archive:
+                member = _find_member(archive, self._params.split_file)
+                content = archive.read(member, _MAX_SPLIT_FILE_BYTES)
+                return list(read_karpathy(content, f"{path}: {member}"))
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise InputError(f"{path} can't be read ({error})") from None
+            raise InputError(f"{path} cannot be read ({error})") from None
         return list(read_karpathy(content, str(path)))
 
-    def _chosen(self, images: Sequence[KarpathyImage]) -> list[ListedImage]:
-        """What the params take of each split, under this project's names of the splits."""
+    def _selected(self, images: Sequence[KarpathyImage]) -> list[ListedImage]:
+        """The images of each split that the params select, under this project's split names."""
         left_out = {"restval"} if self._params.restval == "exclude" else set()
         listed = [
             ListedImage(
@@ -92,13 +94,13 @@ class Karpathy:
         ]
 
 
-def _member(archive: Archive, split_file: str) -> str:
-    """The split file in an archive, at whatever depth."""
+def _find_member(archive: ZipArchive, split_file: str) -> str:
+    """The name of the split file in an archive, in whichever folder it is."""
     found = [name for name in archive.names if f"/{name}".endswith(f"/{split_file}")]
     if len(found) != 1:
         files = ", ".join(name for name in archive.names if Path(name).suffix == ".json")
         raise InputError(
-            f"{archive.path} has {len(found) or 'no'} {split_file}: set split_file in params.yaml "
-            f"to one of its JSON files ({files or 'it has none'})"
+            f"{archive.path} contains {len(found) or 'no'} {split_file}: set split_file in "
+            f"params.yaml to one of its JSON files ({files or 'it has none'})"
         )
     return found[0]

@@ -1,4 +1,4 @@
-"""Images that a dataset's own files list by name, with split and captions."""
+"""Read images that a dataset lists by file name, with their splits and captions."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from captioning.download.sources.image_files import ImageFile, ImageFiles
 
 @dataclass(frozen=True)
 class ListedImage:
-    """One image of a list.
+    """One image of a dataset's list.
 
     Attributes:
-        image_id: unique in the dataset, over all splits.
+        image_id: identifier of the image, unique in the dataset across all splits.
         split: one of `SPLITS`.
-        path: how the list names the file: its name, perhaps with folders.
-        captions: as people wrote them.
+        path: path of the file as listed: its name, possibly with folders.
+        captions: captions as the dataset has them.
     """
 
     image_id: str
@@ -30,17 +30,20 @@ class ListedImage:
 def listed_examples(
     listed: Sequence[ListedImage], images: ImageFiles, rejections: Rejections
 ) -> Iterator[Example]:
-    """Read what is listed, split after split, one image in memory at a time.
+    """Yield the listed images, one split after the other, with one image in memory at a time.
 
-    An image that is listed but not there is added to `rejections`.
+    Args:
+        listed: the images to read.
+        images: the files to read them from.
+        rejections: collects the images that are listed but missing.
 
     Raises:
-        InputError: of the images of a split none is there, found before the first is read; or one
-            can't be read, or is there twice.
+        InputError: a split has no image, or an image is in two places (both are noticed before the
+            first image is read), or an image cannot be read.
     """
     found = {image.path: images.find(image.path) for image in listed}
     for split in SPLITS:
-        _check(split, [image for image in listed if image.split == split], found)
+        _check_not_all_missing(split, [image for image in listed if image.split == split], found)
     for split in SPLITS:
         for image in listed:
             if image.split != split:
@@ -53,18 +56,28 @@ def listed_examples(
 
 
 def reject_unlisted(paths: Iterable[str], images: ImageFiles, rejections: Rejections) -> None:
-    """Add images to `rejections` that lie beside those of `paths`, but are not among them."""
+    """Add to `rejections` the images in the folders of the listed ones that are not listed.
+
+    Args:
+        paths: paths of all listed images.
+        images: the files to search.
+        rejections: collects the images that are not listed.
+    """
     found = [file for path in paths if (file := images.find(path))]
-    for name in images.others(found):
+    for name in images.other_images(found):
         rejections.add("image in no split", name)
 
 
-def _check(split: str, listed: Sequence[ListedImage], found: dict[str, ImageFile | None]) -> None:
-    """A split of which nothing can be read is told before hours of reading the others."""
+def _check_not_all_missing(
+    split: str, listed: Sequence[ListedImage], found: dict[str, ImageFile | None]
+) -> None:
+    """Raise `InputError` if no image of a split can be read, before hours go into the others."""
     if not listed:
-        raise InputError(f"no image is listed for the {split} split: every split needs one")
+        raise InputError(
+            f"no image is listed for the {split} split, but every split needs at least one"
+        )
     if all(found[image.path] is None for image in listed):
         raise InputError(
-            f"none of the {len(listed):,} images of the {split} split is there, the first is "
-            f"{listed[0].path}: name the folders or archives that hold them"
+            f"none of the {len(listed):,} images of the {split} split was found, the first one is "
+            f"{listed[0].path}: name the folders or archives that contain them"
         )

@@ -1,4 +1,4 @@
-"""The datasets, by the names that `dataset` in params.yaml takes."""
+"""Creates the dataset that `dataset` in params.yaml names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from captioning.params.stages import Params
 
 
 def make_dataset(params: Params) -> Dataset:
-    """Make the dataset that the params choose. Each one's module is imported only when chosen."""
+    """Create the chosen dataset; only its own module is imported."""
     if params.dataset == "flickr8k":
         from captioning.download.datasets.flickr8k import Flickr8k
 

@@ -1,4 +1,4 @@
-"""What a dataset leaves out, and why: figures for people, and a table where there is too much."""
+"""Collects what a dataset leaves out: counts and names, and a table if there are many names."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import pyarrow.parquet as pq
 
 from captioning.download.closing import Closing
 
-# Names listed of each reason: metrics are for reading, and lie in Git.
-LISTED = 100
-_ROWS = 1 << 16
+#: Number of names listed for each reason. Metrics are read by people and stored in Git.
+MAX_LISTED_NAMES = 100
+_ROWS_IN_MEMORY = 1 << 16
 _SCHEMA = pa.schema([("reason", pa.string()), ("name", pa.string())])
 
 
 class Rejections(Closing):
-    """Counts what is skipped, by reason, and lists the first `LISTED` names of each.
+    """Counts what is left out, by reason, and lists the first names for each reason.
 
-    As a context manager with a path, it also leaves all of them there, as a Parquet table in the
-    order met, if they are more than are listed.
+    Used as a context manager with a path, it also writes a Parquet table of all names, in the order
+    in which they were added, if a reason has more than `MAX_LISTED_NAMES` of them.
 
     Args:
-        table: path of that table; None keeps no more than is listed.
+        table: path of the table; None keeps the counts and the listed names only.
     """
 
     def __init__(self, table: Path | None = None) -> None:
@@ -33,32 +33,37 @@ class Rejections(Closing):
         self._table = table
         self._writer: pq.ParquetWriter | None = None
 
-    def add(self, reason: str, what: str) -> None:
-        """Note that `what` (an image's name, a line) is skipped for `reason`."""
+    def add(self, reason: str, name: str) -> None:
+        """Record that something is left out.
+
+        Args:
+            reason: reason under which it is counted.
+            name: name of the image, caption or line that is left out.
+        """
         self._counts[reason] += 1
-        if self._counts[reason] <= LISTED:
-            self._listed.setdefault(reason, []).append(what)
+        if self._counts[reason] <= MAX_LISTED_NAMES:
+            self._listed.setdefault(reason, []).append(name)
         if self._table is not None:
-            self._rows.append({"reason": reason, "name": what})
-            if len(self._rows) >= _ROWS:
+            self._rows.append({"reason": reason, "name": name})
+            if len(self._rows) >= _ROWS_IN_MEMORY:
                 self._flush()
 
     def counts(self) -> dict[str, int]:
-        """How many are skipped, by reason."""
+        """Number of names by reason."""
         return dict(sorted(self._counts.items()))
 
-    def items(self) -> dict[str, list[str]]:
-        """What is skipped, by reason, in the order met: the first `LISTED` of each."""
+    def listed_names(self) -> dict[str, list[str]]:
+        """The first `MAX_LISTED_NAMES` names for each reason, in the order of their addition."""
         return {reason: list(names) for reason, names in sorted(self._listed.items())}
 
     def close(self, complete: bool = True) -> None:
-        """Close the table; it is kept only where it is needed and whole."""
-        more = any(count > LISTED for count in self._counts.values())
-        if self._table is not None and more and complete:
+        """Close the table; delete it if it is not needed or not complete."""
+        needed = any(count > MAX_LISTED_NAMES for count in self._counts.values())
+        if self._table is not None and needed and complete:
             self._flush()
         if self._writer is not None:
             self._writer.close()
-            if self._table is not None and not (more and complete):
+            if self._table is not None and not (needed and complete):
                 self._table.unlink()
 
     def _flush(self) -> None:

@@ -1,1 +1,1 @@
-"""Where a dataset's files come from: URLs, local folders and zip archives."""
+"""Access to a dataset's files: URLs, local folders and zip archives."""

@@ -1,4 +1,4 @@
-"""The image files in folders and zip archives, found by name and read one by one."""
+"""Find image files by name in folders and zip archives, and read them one by one."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import NamedTuple
 from captioning.core.errors import InputError
 from captioning.data.images import IMAGE_SUFFIXES
 from captioning.download.closing import Closing
-from captioning.download.sources.zip_archive import Archive
+from captioning.download.sources.zip_archive import ZipArchive
 
-# Most bytes of one image.
-LIMIT = 64 << 20
+MAX_IMAGE_BYTES = 64 << 20
 
 
 class ImageFolder:
-    """A folder and all below it, with what `Archive` has for reading.
+    """A folder and its subfolders, with the same interface for reading as `ZipArchive`.
 
-    Hidden files and folders are left out; links are followed, in a circle once.
+    Hidden files and folders are left out. Symbolic links are followed, except to a folder that has
+    been visited already.
 
     Attributes:
-        path: of the folder.
-        names: of the files, relative to the folder, with `/` between the parts; sorted.
+        path: path of the folder.
+        names: sorted names of the files, relative to the folder, with `/` as separator.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -34,87 +34,103 @@ class ImageFolder:
     def read(self, name: str, limit: int) -> bytes:
         """Return a file's bytes.
 
+        Args:
+            name: one of `names`.
+            limit: largest number of bytes accepted.
+
         Raises:
-            InputError: it can't be read, or has more than `limit` bytes.
+            InputError: the file cannot be read, or is larger than `limit` bytes.
         """
         try:
             with open(self.path / name, "rb") as file:
                 data = file.read(limit + 1)
         except OSError as error:
-            raise InputError(f"{self.path / name} can't be read ({error})") from error
+            raise InputError(f"{self.path / name} cannot be read ({error})") from error
         if len(data) > limit:
-            raise InputError(f"{self.path / name}: refused, it has more than {limit:,} bytes")
+            raise InputError(f"{self.path / name} is larger than the limit of {limit:,} bytes")
         return data
 
     def _walk(self) -> Iterator[str]:
-        seen = set()
+        visited = set()
         for folder, folders, files in os.walk(self.path, followlinks=True):
-            seen.add(os.path.realpath(folder))
+            visited.add(os.path.realpath(folder))
             folders[:] = [
                 name
                 for name in folders
-                if name[0] != "." and os.path.realpath(Path(folder, name)) not in seen
+                if name[0] != "." and os.path.realpath(Path(folder, name)) not in visited
             ]
             inside = Path(folder).relative_to(self.path)
             yield from ((inside / name).as_posix() for name in files if name[0] != ".")
 
 
 class ImageFile(NamedTuple):
-    """Where one file is: its folder or archive, and its name in there."""
+    """Location of one file.
 
-    source: ImageFolder | Archive
+    Attributes:
+        source: folder or archive that contains the file.
+        name: name of the file in `source`.
+    """
+
+    source: ImageFolder | ZipArchive
     name: str
 
     def read(self) -> bytes:
-        """Return the file's bytes; raises `InputError` if it can't be read or is over `LIMIT`."""
-        return self.source.read(self.name, LIMIT)
+        """Return the file's bytes.
+
+        Raises:
+            InputError: the file cannot be read, or is larger than `MAX_IMAGE_BYTES`.
+        """
+        return self.source.read(self.name, MAX_IMAGE_BYTES)
 
     def __str__(self) -> str:
         return f"{self.source.path}/{self.name}"
 
 
 class ImageFiles(Closing):
-    """The files of some folders and zip archives; a context manager.
+    """The files of several folders and zip archives; a context manager.
+
+    Args:
+        paths: paths of the folders and zip archives.
 
     Raises:
-        InputError: a file among `paths` is no good zip archive (see `Archive`).
+        InputError: a file in `paths` is not a usable zip archive (see `ZipArchive`).
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self._files: dict[str, list[ImageFile]] = {}
+        self._files_by_name: dict[str, list[ImageFile]] = {}
         with ExitStack() as stack:
             for path in paths:
-                folder = path.is_dir()
-                source = ImageFolder(path) if folder else stack.enter_context(Archive(path))
+                is_folder = path.is_dir()
+                source = ImageFolder(path) if is_folder else stack.enter_context(ZipArchive(path))
                 for name in source.names:
                     file = ImageFile(source, name)
-                    self._files.setdefault(PurePosixPath(name).name, []).append(file)
-            self._open = stack.pop_all()
+                    self._files_by_name.setdefault(PurePosixPath(name).name, []).append(file)
+            self._open_archives = stack.pop_all()
 
     def find(self, path: str) -> ImageFile | None:
-        """Find the file that an annotation names `path`, such as `val2014/COCO_val2014_1.jpg`.
+        """Find the file that an annotation refers to as `path`, like `val2014/COCO_val2014_1.jpg`.
 
-        It may lie below further folders. If nothing lies under the whole path, the file's name
-        alone decides: people unpack archives in their own ways.
+        Further folders may precede the path. If no file matches the whole path, the file name
+        alone is compared, because archives are unpacked into folders of various names.
 
         Raises:
-            InputError: several files fit.
+            InputError: several files match.
         """
-        named = self._files.get(PurePosixPath(path).name, [])
-        whole = [file for file in named if f"/{file.name}".endswith(f"/{path}")]
-        fitting = whole or named
-        if len(fitting) > 1:
-            places = " and ".join(str(file) for file in fitting[:2])
-            raise InputError(f"image {path} is in two places, {places}: leave one of them out")
-        return fitting[0] if fitting else None
+        same_name = self._files_by_name.get(PurePosixPath(path).name, [])
+        same_path = [file for file in same_name if f"/{file.name}".endswith(f"/{path}")]
+        matches = same_path or same_name
+        if len(matches) > 1:
+            places = " and ".join(str(file) for file in matches[:2])
+            raise InputError(f"image {path} is in two places, {places}: remove one of them")
+        return matches[0] if matches else None
 
-    def others(self, found: Iterable[ImageFile]) -> list[str]:
-        """Names of images beside those found, in the same folders; sorted."""
+    def other_images(self, found: Iterable[ImageFile]) -> list[str]:
+        """Sorted names of the other images in the folders of the `found` ones."""
         names = {(file.source.path, file.name) for file in found}
         folders = {(source, PurePosixPath(name).parent) for source, name in names}
         return sorted(
             file.name
-            for files in self._files.values()
+            for files in self._files_by_name.values()
             for file in files
             if (file.source.path, file.name) not in names
             and (file.source.path, PurePosixPath(file.name).parent) in folders
@@ -123,4 +139,4 @@ class ImageFiles(Closing):
 
     def close(self, complete: bool = True) -> None:
         """Close every archive."""
-        self._open.close()
+        self._open_archives.close()

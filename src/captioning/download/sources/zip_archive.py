@@ -1,4 +1,4 @@
-"""Reading zip archives member by member, without unpacking them to disk."""
+"""Read zip archives member by member, without unpacking them to disk."""
 
 from __future__ import annotations
 
@@ -13,31 +13,32 @@ from typing import IO
 from captioning.core.errors import InputError
 from captioning.download.closing import Closing
 
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError)
+# The exceptions that `zipfile` raises on damaged archives.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError)
 
 
-class Archive(Closing):
-    """A zip archive opened for reading; a context manager.
+class ZipArchive(Closing):
+    """A zip archive that is open for reading; a context manager.
 
-    Every member's name is checked on opening. Members of `__MACOSX/`, which the Mac's archiver
-    adds, and folders are left out.
+    The names of all members are checked when the archive is opened. Folders are left out, and so
+    is `__MACOSX/`, which macOS adds to archives.
 
     Attributes:
-        path: of the archive.
-        names: of its members, in the archive's order.
+        path: path of the archive.
+        names: names of its members, in the archive's order.
 
     Raises:
-        InputError: it is truncated or no zip archive, or a member has an absolute name, one that
-            leads outside (`..`) or one that is there twice, or is a symbolic link.
+        InputError: the file is truncated or not a zip archive, or a member is a symbolic link,
+            occurs twice, or has a name that is absolute or leads outside the archive (`..`).
     """
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         try:
             self._zip = zipfile.ZipFile(self.path)
-        except _BROKEN as error:
+        except _DAMAGED as error:
             raise InputError(
-                f"{self.path} is truncated or not a zip archive ({error}): fetch it again"
+                f"{self.path} is truncated or not a zip archive ({error}): download it again"
             ) from error
         self.names: list[str] = []
         try:
@@ -49,21 +50,29 @@ class Archive(Closing):
     def read(self, name: str, limit: int) -> bytes:
         """Return a member's bytes.
 
+        Args:
+            name: name of the member.
+            limit: largest number of bytes accepted.
+
         Raises:
-            InputError: there is no such member, it is damaged, or it has more than `limit` bytes.
+            InputError: the member does not exist, is damaged, or is larger than `limit` bytes.
         """
         with self._open(name) as file:
-            # What the header says of the size is not relied upon.
+            # The size in the archive's header may be wrong, so the bytes are counted.
             data = file.read(limit + 1)
             if len(data) > limit:
                 raise self._too_large(name, limit)
             return data
 
     def lines(self, name: str, limit: int) -> Iterator[bytes]:
-        """Yield a text member's lines without their line ends (LF or CR LF).
+        """Yield the lines of a text member, without their line ends (LF or CRLF).
+
+        Args:
+            name: name of the member.
+            limit: largest number of bytes accepted, for the whole member.
 
         Raises:
-            InputError: as `read`.
+            InputError: see `read`.
         """
         size = 0
         with self._open(name) as file:
@@ -78,7 +87,7 @@ class Archive(Closing):
         self._zip.close()
 
     def _check_members(self) -> None:
-        """Fill `names`, refusing what no honest archive of data holds."""
+        """Fill `names`; reject members that no ordinary dataset archive contains."""
         seen = set()
         for member in self._zip.infolist():
             parts = member.filename.replace("\\", "/").split("/")
@@ -87,26 +96,31 @@ class Archive(Closing):
             elif stat.S_ISLNK(member.external_attr >> 16):
                 fault = "is a symbolic link"
             elif member.filename in seen:
-                fault = "is there twice"
+                fault = "occurs twice"
             else:
                 seen.add(member.filename)
                 if parts[0] != "__MACOSX" and not member.is_dir():
                     self.names.append(member.filename)
                 continue
-            raise InputError(f"{self.path}: refused, its member {member.filename!r} {fault}")
+            raise InputError(
+                f"{self.path} is not used, because its member {member.filename!r} {fault}"
+            )
 
     @contextmanager
     def _open(self, name: str) -> Iterator[IO[bytes]]:
-        """Open a member; whatever is wrong with it becomes an error that names it."""
+        """Open a member; every failure becomes an `InputError` with the member's name."""
         try:
             with self._zip.open(name) as file:
                 yield file
         except KeyError:
             raise InputError(f"{self.path} has no member {name!r}") from None
-        except _BROKEN as error:
-            raise InputError(f"{self.path}: member {name!r} can't be read ({error})") from error
+        except _DAMAGED as error:
+            raise InputError(
+                f"{self.path}: its member {name!r} cannot be read ({error}): download it again"
+            ) from error
 
     def _too_large(self, name: str, limit: int) -> InputError:
         return InputError(
-            f"{self.path}: refused, its member {name!r} expands to more than {limit:,} bytes"
+            f"{self.path} is not used, because its member {name!r} expands to more than "
+            f"{limit:,} bytes"
         )

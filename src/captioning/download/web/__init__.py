@@ -1,6 +1,6 @@
-"""Fetching many pictures from URLs that nobody answers for."""
+"""Fetching many images from arbitrary URLs of the web, safely and with img2dataset."""
 
 import os
 
-# A library that img2dataset imports asks a server for its newest version otherwise.
+# Otherwise albumentations, which img2dataset imports, asks a server for its newest version.
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"

@@ -1,9 +1,10 @@
-"""What became of every URL of an index, kept in a cache between runs.
+"""Keeps the outcome of every URL of an index (an image or a reason of failure) between runs.
 
-A store is a folder of runs, `0000`, `0001`, …; each holds, for some blocks of lines, the Parquet
-file that img2dataset wrote: a row a URL, with its status and, where it was fetched, the picture. A
-file without the figures that are written after it is not whole: what a killed run left. Later runs
-fetch what earlier ones have not, or have tried in vain; they change nothing that is there.
+A store is a folder in the cache with one subfolder per run: `0000`, `0001`, … For each block of
+lines, a run contains the Parquet file that img2dataset wrote: one row per URL, with its status and,
+if the URL was fetched, the image. img2dataset writes a file of counts after it; a Parquet file
+without these counts is incomplete, because the run was killed. Later runs fetch what is missing and
+retry what failed; they never change the files of earlier runs.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 
-from captioning.download.web.fetcher import IMAGE_COLUMN, result_path, stats_path
+from captioning.download.web.shard_fetcher import IMAGE_COLUMN, result_path, stats_path
 
 NO_OUTCOME = "no outcome recorded"
 
@@ -24,10 +25,10 @@ class Line(NamedTuple):
     """One line of an index.
 
     Attributes:
-        number: of the line in its file, from 1.
-        url: of the picture.
-        caption: as it stands there.
-        split: that it belongs to.
+        number: line number in the file, from 1.
+        url: URL of the image.
+        caption: caption of the image, as the index has it.
+        split: split that the image belongs to.
     """
 
     number: int
@@ -38,11 +39,11 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Block:
-    """Neighbouring lines: those wanted among `lines` of one index.
+    """A group of neighboring lines of an index, which are fetched as one shard.
 
     Attributes:
-        number: the shard of img2dataset's that they are; a line's block never changes.
-        lines: in the order of the index.
+        number: number of the block; a line belongs to the same block in every run.
+        lines: the selected lines of the block, in the order of the index.
     """
 
     number: int
@@ -51,12 +52,12 @@ class Block:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one URL.
+    """The outcome of fetching one URL.
 
     Attributes:
-        failure: None, or why there is no picture: `reason` or `reason: detail`.
-        image: the picture's file, where it was asked for.
-        sha256: of what was fetched, in hexadecimal.
+        failure: why there is no image, as `reason` or `reason: detail`; None if there is one.
+        image: bytes of the image file, if they were asked for.
+        sha256: SHA-256 of the bytes that the server sent, in hexadecimal.
     """
 
     failure: str | None
@@ -70,15 +71,15 @@ class Outcome:
 
 
 def reason_of(failure: str) -> str:
-    """The part of a failure that many have in common."""
+    """The part of a failure before its detail, which is the same for many URLs."""
     return failure.partition(": ")[0]
 
 
 class OutcomeStore:
-    """The outcomes of one index's URLs.
+    """The outcomes of all URLs of one index.
 
     Attributes:
-        folder: of the runs.
+        folder: folder that contains the runs.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -89,16 +90,18 @@ class OutcomeStore:
         return sorted(path for path in self.folder.glob("[0-9]*") if path.is_dir())
 
     def next_run(self) -> Path:
-        """A folder for a new run; it is not made yet."""
+        """The folder for a new run; it is not created yet."""
         numbers = [int(run.name) for run in self.runs()]
         return self.folder / f"{max(numbers, default=-1) + 1:04d}"
 
     def outcomes(self, block: Block, images: bool = True) -> Mapping[int, Outcome]:
-        """What is known of a block's lines, by line number; what is not known is not there.
+        """The outcomes of a block, by line number; lines without an outcome are absent.
+
+        A success is never replaced by the outcome of a later run.
 
         Args:
-            block: a block.
-            images: read the pictures too.
+            block: the block to look up.
+            images: whether to read the images too.
         """
         wanted = {line.number for line in block.lines}
         known: dict[int, Outcome] = {}
@@ -110,7 +113,12 @@ class OutcomeStore:
         return known
 
     def missing(self, block: Block, retry: bool) -> list[Line]:
-        """The lines of a block to be fetched: not tried yet, or, with `retry`, tried in vain."""
+        """The lines of a block that must be fetched.
+
+        Args:
+            block: the block to look up.
+            retry: whether to include the lines that failed in earlier runs.
+        """
         known = self.outcomes(block, images=False)
         return [
             line
@@ -120,7 +128,7 @@ class OutcomeStore:
         ]
 
     def counts(self, blocks: Iterable[Block]) -> dict[str | None, int]:
-        """How many lines there are by reason of failure; None counts the pictures."""
+        """Number of lines by reason of failure; None counts the images."""
         counts: dict[str | None, int] = {}
         for block in blocks:
             known = self.outcomes(block, images=False)
@@ -131,7 +139,7 @@ class OutcomeStore:
 
 
 def _read(run: Path, block: int, images: bool) -> Iterator[tuple[int, Outcome]]:
-    """The rows of one file, if there is one and it is whole, in no particular order."""
+    """Yield the rows of a run's file for a block, in any order; none if it is incomplete."""
     path = result_path(run, block)
     if not stats_path(run, block).exists():
         return

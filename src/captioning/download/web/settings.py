@@ -1,9 +1,13 @@
-"""How pictures are fetched, from the environment: what says nothing about which ones are wanted.
+"""Settings of the fetching of images, read from environment variables.
 
-`CAPTIONING_FETCH_PROCESSES` (default: one a core), `CAPTIONING_FETCH_THREADS` in each of them (32),
-`CAPTIONING_FETCH_TIMEOUT` in seconds for all of one URL (30), `CAPTIONING_RETRY=1` to try those
-again that failed before, `CAPTIONING_PRIVATE_NETWORKS` for mirrors in an intranet
-(`10.1.0.0/16,fd00::/8`: addresses that are not refused although they are private).
+They say how images are fetched, not which ones, so they are not in params.yaml:
+
+- `CAPTIONING_FETCH_PROCESSES`: number of worker processes (default: one for each CPU core);
+- `CAPTIONING_FETCH_THREADS`: number of URLs that each process fetches at the same time (32);
+- `CAPTIONING_FETCH_TIMEOUT`: time limit for each URL, redirects included, in seconds (30);
+- `CAPTIONING_RETRY`: `1` fetches again the URLs that failed in earlier runs;
+- `CAPTIONING_PRIVATE_NETWORKS`: private networks that may be fetched from, for example from a
+  mirror in an intranet (`10.1.0.0/16,fd00::/8`); all other private addresses are refused.
 """
 
 from __future__ import annotations
@@ -13,18 +17,18 @@ import os
 from dataclasses import dataclass
 
 from captioning.core.errors import InputError
-from captioning.download.web.addresses import Network
+from captioning.download.web.public_addresses import Network
 from captioning.runtime.environment import NumberT, number
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one URL may cost and where it may lead.
+    """Limits for each URL.
 
     Attributes:
-        seconds: from the first connection to the last byte, redirects included.
-        body_bytes: of an answer.
-        private_networks: addresses that are fetched from although they are not public.
+        seconds: time from the first connection to the last byte, redirects included.
+        body_bytes: largest size of a response's body, in bytes.
+        private_networks: networks that are permitted although they are not public.
     """
 
     seconds: float = 30.0
@@ -34,7 +38,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class FetchSettings:
-    """See the module's description of the environment."""
+    """All settings; the module's docstring names the environment variables.
+
+    Attributes:
+        processes: number of worker processes.
+        threads: number of URLs that each process fetches at the same time.
+        retry: whether URLs that failed in earlier runs are fetched again.
+        limits: limits for each URL.
+    """
 
     processes: int
     threads: int
@@ -43,34 +54,34 @@ class FetchSettings:
 
 
 def settings_from_environment() -> FetchSettings:
-    """Read the environment.
+    """Read the environment variables.
 
     Raises:
-        InputError: a variable has an impossible value.
+        InputError: a variable has an invalid value.
     """
     return FetchSettings(
-        processes=_above_zero("CAPTIONING_FETCH_PROCESSES", os.cpu_count() or 1),
-        threads=_above_zero("CAPTIONING_FETCH_THREADS", 32),
+        processes=_positive("CAPTIONING_FETCH_PROCESSES", os.cpu_count() or 1),
+        threads=_positive("CAPTIONING_FETCH_THREADS", 32),
         retry=os.environ.get("CAPTIONING_RETRY", "") not in ("", "0"),
         limits=Limits(
-            seconds=_above_zero("CAPTIONING_FETCH_TIMEOUT", Limits.seconds),
+            seconds=_positive("CAPTIONING_FETCH_TIMEOUT", Limits.seconds),
             private_networks=_networks("CAPTIONING_PRIVATE_NETWORKS"),
         ),
     )
 
 
-def _above_zero(variable: str, default: NumberT) -> NumberT:
+def _positive(variable: str, default: NumberT) -> NumberT:
     value = number(variable, default)
     if value <= 0:
-        raise InputError(f"{variable} is {value}: it must be above 0")
+        raise InputError(f"{variable} is {value}, but must be greater than 0")
     return value
 
 
-def _networks(name: str) -> tuple[Network, ...]:
-    parts = [part.strip() for part in os.environ.get(name, "").split(",")]
+def _networks(variable: str) -> tuple[Network, ...]:
+    parts = [part.strip() for part in os.environ.get(variable, "").split(",")]
     try:
         return tuple(ipaddress.ip_network(part) for part in parts if part)
     except ValueError as error:
         raise InputError(
-            f"{name}: {error}; it takes networks such as 10.1.0.0/16, separated by commas"
+            f"{variable}: {error}; give networks such as 10.1.0.0/16, separated by commas"
         ) from None

@@ -1,7 +1,7 @@
-"""The index files of Conceptual Captions: a caption, a tab and a URL a line; which lines are used.
+"""Read the index files of Conceptual Captions and select the lines that are used.
 
-Files are read line by line. All that is kept of one is eight bytes a URL, to know those that come
-again.
+Each line of an index is a caption, a tab and a URL. The files are read line by line; only eight
+bytes per URL are kept in memory, to recognize URLs that occur again.
 """
 
 from __future__ import annotations
@@ -18,117 +18,130 @@ import numpy as np
 from captioning.download.datasets.base import Rejections
 from captioning.download.web.outcome_store import Block, Line
 
-# Lines of an index that make one shard.
+#: Number of lines of an index that are fetched as one shard.
 BLOCK_LINES = 1000
-# Longer ones are no captions.
-_LINE_LIMIT = 1 << 16
-_RECENT = 1 << 16
+# Longer lines are not captions, and are rejected.
+_MAX_LINE_BYTES = 1 << 16
+_MAX_UNSORTED = 1 << 16
 _SCHEME = re.compile("https?://", re.IGNORECASE)
-# A name or address, after a user's name where there is one.
+# A host name or address, possibly after a user name.
 _HOST = re.compile(r"\w+://(?:[^/?#@]*@)?(?:\[[0-9a-fA-F:.]+\]|[^][/?#:@]+)(?:[:/?#]|$)")
 _WORD = re.compile(r"[^\W_]")
 
 
 def fingerprint(text: str) -> int:
-    """64 bits of a text's hash: that any two of ten million are the same has odds of 1 : 10⁵."""
+    """A 64-bit hash of a text.
+
+    The probability that any two of ten million texts have the same fingerprint is about 1 in 10⁵.
+    """
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
-class Seen:
-    """A set of fingerprints, eight bytes each."""
+class FingerprintSet:
+    """A set of fingerprints that takes eight bytes for each.
+
+    Most values are in a sorted array, the newest in a set that is merged into it when it is full.
+    """
 
     def __init__(self) -> None:
         self._sorted = np.empty(0, np.uint64).data
-        self._recent: set[int] = set()
+        self._unsorted: set[int] = set()
 
     def add(self, value: int) -> bool:
-        """Note a fingerprint; return whether it is new."""
+        """Add a fingerprint; return whether it is new."""
         if value in self:
             return False
-        self._recent.add(value)
-        if len(self._recent) >= _RECENT:
-            both = np.concatenate([self._sorted, np.fromiter(self._recent, np.uint64)])
-            both.sort()
-            self._sorted = both.data
-            self._recent.clear()
+        self._unsorted.add(value)
+        if len(self._unsorted) >= _MAX_UNSORTED:
+            merged = np.concatenate([self._sorted, np.fromiter(self._unsorted, np.uint64)])
+            merged.sort()
+            self._sorted = merged.data
+            self._unsorted.clear()
         return True
 
     def __contains__(self, value: int) -> bool:
-        if value in self._recent:
+        if value in self._unsorted:
             return True
         place = bisect_left(self._sorted, value)
         return place < len(self._sorted) and self._sorted[place] == value
 
 
-def read_evaluation_index(
-    path: Path, test: int, validation: int | None, seen: Seen, rejections: Rejections
+def read_validation_index(
+    path: Path, test: int, validation: int | None, urls: FingerprintSet, rejections: Rejections
 ) -> Iterator[Line]:
-    """Yield the first `test` usable lines as the test split, the next as validation.
+    """Yield the first usable lines as the test split, and those after them as validation.
 
     Args:
-        path: of the file.
-        test: lines of the test split.
-        validation: lines of the validation split; None takes all.
-        seen: every URL of the file is added, used or not.
-        rejections: what is skipped on the way is added.
+        path: path of the index file.
+        test: number of lines of the test split.
+        validation: number of lines of the validation split; None yields all that remain.
+        urls: receives the URLs of all usable lines of the file, yielded or not.
+        rejections: collects the lines that are skipped.
     """
     taken = 0
-    for number, caption, url, fault in _parse(path):
-        if fault is None and not seen.add(fingerprint(url)):
-            fault = "URL repeated in the index"
+    for number, caption, url, reason in _parse(path):
+        if reason is None and not urls.add(fingerprint(url)):
+            reason = "URL repeated in the index"
         if validation is not None and taken >= test + validation:
             continue
-        if fault is not None:
-            rejections.add(fault, f"{path.name} line {number}")
+        if reason is not None:
+            rejections.add(reason, f"{path.name} line {number}")
             continue
         yield Line(number, url, caption, "test" if taken < test else "validation")
         taken += 1
 
 
 def read_training_index(
-    path: Path, train: int | None, evaluation: Seen, rejections: Rejections
+    path: Path, train: int | None, excluded_urls: FingerprintSet, rejections: Rejections
 ) -> Iterator[Line]:
-    """Yield the first `train` usable lines, all for None, whose URL is not in `evaluation`."""
+    """Yield the first usable lines as the train split.
+
+    Args:
+        path: path of the index file.
+        train: number of lines of the train split; None yields all.
+        excluded_urls: URLs of the validation index, which are not used for training.
+        rejections: collects the lines that are skipped.
+    """
     taken = 0
-    seen = Seen()
-    for number, caption, url, fault in _parse(path):
+    urls = FingerprintSet()
+    for number, caption, url, reason in _parse(path):
         if taken == train:
             return
-        if fault is None:
+        if reason is None:
             value = fingerprint(url)
-            if value in evaluation:
-                fault = "training URL that the validation index has too"
-            elif not seen.add(value):
-                fault = "URL repeated in the index"
-        if fault is not None:
-            rejections.add(fault, f"{path.name} line {number}")
+            if value in excluded_urls:
+                reason = "training URL that the validation index has too"
+            elif not urls.add(value):
+                reason = "URL repeated in the index"
+        if reason is not None:
+            rejections.add(reason, f"{path.name} line {number}")
             continue
         yield Line(number, url, caption, "train")
         taken += 1
 
 
 def in_blocks(lines: Iterable[Line]) -> Iterator[Block]:
-    """Group lines by their place in the file, so that another slice has the same blocks."""
+    """Group lines into blocks by their line numbers, so that blocks do not depend on the slice."""
     for number, group in groupby(lines, lambda line: (line.number - 1) // BLOCK_LINES):
         yield Block(number, tuple(group))
 
 
 def _parse(path: Path) -> Iterator[tuple[int, str, str, str | None]]:
-    """Yield number, caption, URL and what is wrong of every line that is not blank."""
+    """Yield number, caption, URL and reason for rejection (or None) of every non-blank line."""
     with open(path, "rb") as file:
         number = 0
-        while line := file.readline(_LINE_LIMIT):
+        while line := file.readline(_MAX_LINE_BYTES):
             number += 1
-            if len(line) == _LINE_LIMIT and not line.endswith(b"\n"):
+            if len(line) == _MAX_LINE_BYTES and not line.endswith(b"\n"):
                 while line and not line.endswith(b"\n"):
-                    line = file.readline(_LINE_LIMIT)
+                    line = file.readline(_MAX_LINE_BYTES)
                 yield number, "", "", "malformed index line"
             elif line.strip():
-                yield number, *_fields(line)
+                yield number, *_parse_line(line)
 
 
-def _fields(line: bytes) -> tuple[str, str, str | None]:
-    """Caption, URL and what is wrong of one line."""
+def _parse_line(line: bytes) -> tuple[str, str, str | None]:
+    """Caption, URL and reason for rejection (or None) of one line."""
     try:
         fields = [field.strip() for field in line.decode("utf-8-sig").split("\t")]
     except UnicodeDecodeError:

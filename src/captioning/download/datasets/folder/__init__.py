@@ -1,13 +1,15 @@
-"""The user's own pictures: a folder of images with captions, in one of several layouts.
+"""The user's own images: a folder of images with captions, in one of several layouts.
 
-- `captions.csv`, `.tsv`, `.jsonl` or `.parquet` in the folder, with the columns or keys image,
-  caption or captions, and split (optional); or `metadata.` instead of `captions.`;
-- one such file in each of the folders `train`, `validation`, `test` (Hugging Face's imagefolder);
-- Parquet files with the same columns that hold the images too, as Hugging Face's `datasets` stores;
-- a `.txt` beside each image, a caption a line.
+- A file `captions.csv`, `.tsv`, `.jsonl` or `.parquet` in the folder, with the columns or keys
+  image, caption or captions, and optionally split. `metadata.` can replace `captions.`.
+- One such file in each of the folders `train`, `validation` and `test` (Hugging Face's
+  imagefolder).
+- Parquet files with the same columns that contain the images too, as Hugging Face's `datasets`
+  stores them.
+- A `.txt` file next to each image, with one caption per line.
 
-Names of columns are those in `rows`, of splits those in `split_names`. Paths are relative to the
-caption file. An image may be in several rows, whose captions are gathered.
+`rows` has the names of columns, and `split_names` those of splits. Paths are relative to the
+caption file. An image can be in several rows; its captions are collected.
 """
 
 from __future__ import annotations
@@ -19,20 +21,20 @@ from tqdm import tqdm
 
 from captioning.download.datasets.base import SPLITS, Example, Rejections
 from captioning.download.datasets.folder.duplicates import without_duplicates
-from captioning.download.datasets.folder.files import Files
+from captioning.download.datasets.folder.files import FolderFiles
+from captioning.download.datasets.folder.images import FolderImage, group_by_image, read_images
 from captioning.download.datasets.folder.layout import find_layout
-from captioning.download.datasets.folder.pictures import Picture, gather, read_images
 from captioning.download.datasets.folder.problems import Problems
-from captioning.download.datasets.folder.splits import cut_splits, give_splits
+from captioning.download.datasets.folder.splits import assign_given_splits, assign_missing_splits
 from captioning.params.datasets import FolderParams
 
 
 class Folder:
-    """The pictures of each split in the order in which their captions stand.
+    """The images of each split, in the order of their captions.
 
-    What has to be mended is told at once, before anything is written; what can do without is
-    rejected and counted: images without captions, captions without a word, copies of a picture,
-    images that can't be decoded, text files beside no image.
+    Problems that the user has to fix are reported together, before anything is written. The
+    following are left out and counted instead: images without captions, captions without a word,
+    copies of an image, images that cannot be decoded, and text files without an image.
     """
 
     extras: Sequence[pa.Field] = ()
@@ -41,44 +43,46 @@ class Folder:
         self._params = params
 
     def examples(self, rejections: Rejections) -> Iterator[Example]:
-        """Yield the examples, few images in memory at a time.
+        """Yield the examples, with few images in memory at a time.
 
-        Every image is read twice: once to tell copies and decide the splits, once to be yielded.
+        Every image is read twice: first to find copies and to choose the splits, then to yield it.
 
         Raises:
-            InputError: there are no captions, or more than one source of them; or it lists, by
-                file and line, all that is wrong: malformed lines, missing columns, unknown splits,
-                images named that are not there, files that can't be read.
+            InputError: there are no captions, or several sources of them; or the folder has
+                problems, which the message lists by file and line: malformed lines, missing
+                columns, unknown splits, missing images, files that cannot be read.
         """
-        files, problems = Files(self._params.path), Problems()
-        pictures = self._captioned(files, problems, rejections)
+        files, problems = FolderFiles(self._params.path), Problems()
+        images = self._captioned(files, problems, rejections)
         problems.raise_any(files.root)
-        images = read_images(files, pictures, problems)
-        checked = tqdm(images, "comparing", len(pictures), unit=" images", disable=None)
-        distinct = without_duplicates(checked, rejections)
+        encoded = read_images(files, images, problems)
+        progress = tqdm(encoded, "comparing", len(images), unit=" images", disable=None)
+        distinct = without_duplicates(progress, rejections)
         problems.raise_any(files.root)
-        cut_splits(distinct, self._params, rejections)
-        kept = {picture.name for picture in distinct}
-        # In the order of the captions, in which Parquet files can be read from start to end.
-        ordered = [picture for picture in pictures if picture.name in kept]
+        assign_missing_splits(distinct, self._params, rejections)
+        kept = {image.name for image in distinct}
+        # In the order of the captions, so that Parquet files are read from start to end.
+        ordered = [image for image in images if image.name in kept]
         for split in SPLITS:
-            chosen = [picture for picture in ordered if picture.split == split]
-            for picture, image in read_images(files, chosen, problems):
-                yield Example(picture.name, split, image, tuple(picture.captions), {})
+            chosen = [image for image in ordered if image.split == split]
+            for image, data in read_images(files, chosen, problems):
+                yield Example(image.name, split, data, tuple(image.captions), {})
         problems.raise_any(files.root)
 
-    def _captioned(self, files: Files, problems: Problems, rejections: Rejections) -> list[Picture]:
-        """The pictures that have captions; the others are added to `rejections`."""
+    def _captioned(
+        self, files: FolderFiles, problems: Problems, rejections: Rejections
+    ) -> list[FolderImage]:
+        """The images that have captions; the other images are added to `rejections`."""
         layout = find_layout(files)
-        pictures = gather(layout.rows(files, problems), files, problems, rejections)
-        give_splits(pictures, problems)
-        captioned = [picture for picture in pictures if picture.captions]
-        without = {picture.name for picture in pictures if not picture.captions}
-        without.update(set(files.images()).difference(picture.file for picture in pictures))
+        images = group_by_image(layout.rows(files, problems), files, problems, rejections)
+        assign_given_splits(images, problems)
+        captioned = [image for image in images if image.captions]
+        without = {image.name for image in images if not image.captions}
+        without.update(set(files.images()).difference(image.file for image in images))
         for name in sorted(without):
             rejections.add("image without captions", name)
-        for name in layout.strays:
+        for name in layout.unmatched_texts:
             rejections.add("text file beside no image", name)
-        for name in files.foreign:
+        for name in files.undecodable:
             rejections.add("file name that is not UTF-8", name)
         return captioned

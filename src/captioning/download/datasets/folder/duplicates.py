@@ -1,4 +1,4 @@
-"""One picture under several names is one picture."""
+"""Find images that occur under several names, also in different encodings, and keep one of them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from captioning.data.images import ImageError, decode_image
 from captioning.download.datasets.base import Rejections
-from captioning.download.datasets.folder.pictures import Picture
+from captioning.download.datasets.folder.images import FolderImage
 
-# Which of a picture's copies stays where splits are given: what is tested on stays as it is.
+# Which copy is kept if the copies are in different splits: the test split must not change.
 _PRECEDENCE = ("test", "validation", "train", None)
 
 
 def digests(data: bytes, name: str) -> tuple[bytes, bytes]:
-    """SHA-256 of an encoded image's bytes, and of its size and pixels (upright 8-bit RGB).
+    """SHA-256 of an image file's bytes, and SHA-256 of its size and decoded pixels.
+
+    Args:
+        data: bytes of the image file.
+        name: name of the image in error messages.
 
     Raises:
-        ImageError: as `decode_image`.
+        ImageError: see `decode_image`.
     """
     image = decode_image(data, name)
     pixels = hashlib.sha256(b"%dx%d:" % image.size)
@@ -29,47 +33,46 @@ def digests(data: bytes, name: str) -> tuple[bytes, bytes]:
 
 
 def without_duplicates(
-    images: Iterable[tuple[Picture, bytes]], rejections: Rejections
-) -> list[Picture]:
-    """Leave one of the pictures that have the same pixels; note the contents of all.
+    images: Iterable[tuple[FolderImage, bytes]], rejections: Rejections
+) -> list[FolderImage]:
+    """Keep one of the images that have the same pixels, and fill in `contents` of all images.
 
-    Within one split the first stays and takes the captions of the others that it hasn't got; of
-    copies in several splits those in test go before validation, validation before train. The
-    others, and images that can't be decoded, are added to `rejections`.
+    Of copies in the same split, the first one is kept, and the others' captions are added to its
+    captions. Of copies in different splits, the one in test is kept, else the one in validation.
 
     Args:
-        images: pictures with their encoded bytes; few are in memory at a time.
-        rejections: see above.
+        images: images with the bytes of their files; only few are in memory at a time.
+        rejections: collects the other copies, and the images that cannot be decoded.
     """
-    same: dict[bytes, list[Picture]] = defaultdict(list)
-    for picture, outcome in _digested(images):
+    by_pixels: dict[bytes, list[FolderImage]] = defaultdict(list)
+    for image, result in _with_digests(images):
         try:
-            contents, pixels = outcome.result()
+            contents, pixels = result.result()
         except ImageError as error:
-            rejections.add(error.reason, picture.name)
+            rejections.add(error.reason, image.name)
             continue
-        picture.contents.append(contents)
-        same[pixels].append(picture)
-    return [_merged(copies, rejections) for copies in same.values()]
+        image.contents.append(contents)
+        by_pixels[pixels].append(image)
+    return [_keep_one(copies, rejections) for copies in by_pixels.values()]
 
 
-def _digested(
-    images: Iterable[tuple[Picture, bytes]],
-) -> Iterator[tuple[Picture, Future[tuple[bytes, bytes]]]]:
-    """Decode on all cores, in order, two images a core at a time."""
+def _with_digests(
+    images: Iterable[tuple[FolderImage, bytes]],
+) -> Iterator[tuple[FolderImage, Future[tuple[bytes, bytes]]]]:
+    """Compute the digests in order, on all CPU cores, with two images per core in memory."""
     workers = os.cpu_count() or 1
-    waiting: deque[tuple[Picture, Future[tuple[bytes, bytes]]]] = deque()
+    waiting: deque[tuple[FolderImage, Future[tuple[bytes, bytes]]]] = deque()
     with ThreadPoolExecutor(workers) as pool:
-        for picture, data in images:
-            waiting.append((picture, pool.submit(digests, data, picture.name)))
+        for image, data in images:
+            waiting.append((image, pool.submit(digests, data, image.name)))
             if len(waiting) > 2 * workers:
                 yield waiting.popleft()
         yield from waiting
 
 
-def _merged(copies: list[Picture], rejections: Rejections) -> Picture:
-    """The one that stays."""
-    kept = min(copies, key=lambda picture: _PRECEDENCE.index(picture.split))
+def _keep_one(copies: list[FolderImage], rejections: Rejections) -> FolderImage:
+    """Return the copy that is kept; add the others to `rejections`."""
+    kept = min(copies, key=lambda image: _PRECEDENCE.index(image.split))
     for other in copies:
         if other is kept:
             continue

@@ -1,4 +1,4 @@
-"""Which of the possible layouts a folder has, and the rows that its captions come to."""
+"""Find out which layout a folder has, and read the rows of its caption files."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from captioning.core.errors import InputError
-from captioning.download.datasets.folder.files import Files, by_stem, stem, suffix
+from captioning.download.datasets.folder.files import FolderFiles, by_stem, stem, suffix
 from captioning.download.datasets.folder.parquet import read_parquet
-from captioning.download.datasets.folder.problems import Place, Problems
+from captioning.download.datasets.folder.problems import Location, Problems
 from captioning.download.datasets.folder.rows import Row
 from captioning.download.datasets.folder.split_names import SPLIT_NAMES
 from captioning.download.datasets.folder.text_tables import read_delimited, read_json_lines
@@ -24,30 +24,35 @@ READERS: dict[str, Reader] = {
     ".parquet": read_parquet,
 }
 _TABLE = re.compile(rf"(captions|metadata)({'|'.join(map(re.escape, READERS))})", re.IGNORECASE)
-_POSSIBLE = """
-Captions are in exactly one of these:
+_SUPPORTED_LAYOUTS = """
+Put the captions in exactly one of these places:
   captions.csv, .tsv, .jsonl or .parquet in the folder (or metadata., as Hugging Face names it),
   one such file in each of the folders train, validation, test,
-  Parquet files that hold the images too, train-00000-of-00001.parquet and so on,
-  a .txt beside each image."""
+  Parquet files that contain the images too, train-00000-of-00001.parquet and so on,
+  a .txt file next to each image."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the captions are.
+    """Where the captions are: in `tables` or in `texts`.
 
     Attributes:
-        tables: names of caption files, or of Parquet files with images; sorted.
-        texts: names of `.txt` files beside images; empty where there are tables.
-        strays: names of `.txt` files beside none, where `texts` has some.
+        tables: sorted names of caption files, or of Parquet files with images.
+        texts: names of `.txt` files next to images.
+        unmatched_texts: names of other `.txt` files, if there are `texts`.
     """
 
     tables: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
-    strays: tuple[str, ...] = ()
+    unmatched_texts: tuple[str, ...] = ()
 
-    def rows(self, files: Files, problems: Problems) -> Iterator[Row]:
-        """Read all rows; what is wrong with some goes to `problems`."""
+    def rows(self, files: FolderFiles, problems: Problems) -> Iterator[Row]:
+        """Read the rows of all caption files.
+
+        Args:
+            files: the folder's files.
+            problems: collects what is wrong with rows or files.
+        """
         images = by_stem(files.images())
         for name in (*self.tables, *self.texts):
             try:
@@ -56,18 +61,19 @@ class Layout:
                 else:
                     yield from READERS[suffix(name)](files.root, name, problems)
             except OSError as error:
-                problems.add(Place(name), f"can't be read ({error.strerror})")
+                problems.add(Location(name), f"cannot be read ({error.strerror})")
 
 
-def find_layout(files: Files) -> Layout:
+def find_layout(files: FolderFiles) -> Layout:
     """Find out where the captions are.
 
     Raises:
-        InputError: there are none, or more than one possible source: it lists what was found.
+        InputError: there are no captions, or several possible sources of them; the message lists
+            what was found.
     """
     visible = files.visible()
     tables = [name for name in visible if _TABLE.fullmatch(posixpath.basename(name))]
-    in_splits = [name for name in tables if _split_folder(name)]
+    in_splits = [name for name in tables if _is_in_split_folder(name)]
     shards = [name for name in visible if suffix(name) == ".parquet" and name not in tables]
     images = by_stem(files.images())
     all_texts = [name for name in visible if suffix(name) == ".txt"]
@@ -76,42 +82,47 @@ def find_layout(files: Files) -> Layout:
     candidates += [group for group in (in_splits, shards, texts) if group]
     folders = [posixpath.dirname(name) for name in in_splits]
     if len(candidates) != 1 or len(set(folders)) < len(folders):
-        what = "more than one source of captions" if candidates else "no captions"
-        listed = "; ".join(map(_listed, candidates)) or _contents(files)
-        raise InputError(f"{files.root} has {what}: {listed}.{_POSSIBLE}")
+        found = (
+            f"more than one source of captions: {'; '.join(map(_enumerated, candidates))}"
+            if candidates
+            else f"no captions; it contains {_contents(files)}"
+        )
+        raise InputError(f"{files.root} has {found}.{_SUPPORTED_LAYOUTS}")
     if texts:
-        strays = tuple(name for name in all_texts if stem(name) not in images)
-        return Layout(texts=tuple(texts), strays=strays)
+        unmatched = tuple(name for name in all_texts if stem(name) not in images)
+        return Layout(texts=tuple(texts), unmatched_texts=unmatched)
     return Layout(tables=tuple(candidates[0]))
 
 
-def _split_folder(name: str) -> bool:
-    """Whether a file lies in a folder named as a split."""
+def _is_in_split_folder(name: str) -> bool:
+    """Whether a file is in a folder with the name of a split."""
     return posixpath.basename(posixpath.dirname(name)).lower() in SPLIT_NAMES
 
 
-def _listed(names: list[str]) -> str:
+def _enumerated(names: list[str]) -> str:
+    """The first five names, separated by commas."""
     shown = ", ".join(names[:5])
     return shown if len(names) <= 5 else f"{shown}, … ({len(names)} files)"
 
 
-def _contents(files: Files) -> str:
-    """What a folder without captions holds."""
+def _contents(files: FolderFiles) -> str:
+    """What a folder without captions contains."""
     images = set(files.images())
     others = [name for name in files.visible() if name not in images]
-    return f"{len(images)} images, {_listed(others) if others else 'nothing else'}"
+    return f"{len(images)} images and {_enumerated(others) if others else 'nothing else'}"
 
 
 def _text_rows(folder: Path, name: str, images: list[str], problems: Problems) -> Iterator[Row]:
-    """The lines of a text file as captions of the image beside it; blank ones are none."""
+    """Read a text file next to an image: every line that is not blank is a caption."""
     if len(images) > 1:
-        problems.add(Place(name), f"stands beside more than one image: {', '.join(images)}")
+        problems.add(Location(name), f"is next to more than one image: {', '.join(images)}")
         return
     for number, line in enumerate((folder / name).read_bytes().split(b"\n"), start=1):
+        location = Location(name, number)
         try:
             caption = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
         except UnicodeDecodeError:
-            problems.add(Place(name, number), "is not UTF-8: save the file in that encoding")
+            problems.add(location, "is not UTF-8: save the file in that encoding")
             continue
         if caption:
-            yield Row(Place(name, number), posixpath.basename(images[0]), (caption,), None)
+            yield Row(location, posixpath.basename(images[0]), (caption,), None)

@@ -1,4 +1,4 @@
-"""What is wrong with a folder, collected over all of it and told in one report."""
+"""Collect everything that is wrong with a folder, and report it at once."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from typing import NamedTuple
 from captioning.core.errors import InputError
 from captioning.core.files import SCRATCH, atomic_path
 
-SHOWN = 50
+#: Number of problems that the error message lists.
+MAX_SHOWN = 50
+#: File with all problems, written if there are more than `MAX_SHOWN`.
 FULL_LIST = SCRATCH / "folder-problems.txt"
 
 
-class Place(NamedTuple):
-    """Where something stands.
+class Location(NamedTuple):
+    """A line of a file.
 
     Attributes:
-        file: relative to the folder.
-        line: from 1; of a record over several lines the first; of Parquet the row. 0: the file.
+        file: name of the file, relative to the folder.
+        line: line number, from 1; for a record that spans several lines, the first of them; for a
+            Parquet file, the row. 0 means the whole file.
     """
 
     file: str
@@ -28,29 +31,37 @@ class Place(NamedTuple):
 
 
 class Problems:
-    """Collects what has to be mended before the folder can be used."""
+    """Collects the problems that the user has to fix before the folder can be used."""
 
     def __init__(self) -> None:
-        self._found: list[tuple[Place, str]] = []
+        self._found: list[tuple[Location, str]] = []
 
-    def add(self, place: Place, what: str) -> None:
-        """Note what is wrong at a place."""
-        self._found.append((place, what))
+    def add(self, location: Location, description: str) -> None:
+        """Add a problem.
+
+        Args:
+            location: where it is.
+            description: what is wrong.
+        """
+        self._found.append((location, description))
 
     def raise_any(self, folder: Path) -> None:
-        """End here if anything was noted.
+        """Raise an error if any problem was added.
+
+        Args:
+            folder: the folder, for the message.
 
         Raises:
-            InputError: it lists the problems by file and line, the first `SHOWN` of them; where
-                there are more, it names `FULL_LIST`, which then has them all.
+            InputError: the message lists the problems by file and line. If there are more than
+                `MAX_SHOWN`, it names the file `FULL_LIST`, which lists all of them.
         """
         if not self._found:
             return
-        lines = [f"  {place}: {what}" for place, what in sorted(self._found)]
+        lines = [f"  {location}: {description}" for location, description in sorted(self._found)]
         heading = f"{folder} has {len(lines)} problem{'s'[: len(lines) > 1]}:"
-        if len(lines) > SHOWN:
+        if len(lines) > MAX_SHOWN:
             with atomic_path(FULL_LIST) as temporary:
                 temporary.write_text("\n".join([heading, *lines, ""]), encoding="utf-8")
-            more = len(lines) - SHOWN
-            lines[SHOWN:] = [f"  and {more} more: {FULL_LIST} lists them all"]
+            more = len(lines) - MAX_SHOWN
+            lines[MAX_SHOWN:] = [f"  and {more} more: {FULL_LIST} lists them all"]
         raise InputError("\n".join([heading, *lines]))

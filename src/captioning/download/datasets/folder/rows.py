@@ -1,4 +1,4 @@
-"""From the columns of a caption file, whatever its format, to rows of the same kind."""
+"""Rows of caption files, and the columns that they are made from, independent of the format."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from captioning.download.datasets.folder.problems import Place
+from captioning.download.datasets.folder.problems import Location
 
 IMAGE_COLUMNS = ("image", "file_name", "filename", "image_path")
 CAPTION_COLUMNS = ("caption", "captions", "text")
+_MAX_SHOWN_CHARACTERS = 120
 
 
 class RowError(ValueError):
-    """A row, or a file's header, that can't be used; the message says why."""
+    """A row or a header that cannot be used; the message says why."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """What one row says.
+    """The content of one row.
 
     Attributes:
-        place: where it stands.
-        image: the path of an image file, as written; or an encoded image's bytes.
-        captions: as written; maybe none.
-        split: as written; None where none is given.
+        location: location of the row.
+        image: path of the image file, as in the caption file; or bytes of an embedded image.
+        captions: captions as in the caption file; may be empty.
+        split: split as in the caption file; None if the row has none.
     """
 
-    place: Place
+    location: Location
     image: str | bytes
     captions: tuple[str, ...]
     split: str | None
@@ -36,11 +37,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns hold what, by their numbers.
+    """The positions of the columns that are used.
 
-    The names are compared without regard to case. The image is in the first of `IMAGE_COLUMNS`
-    that is there, the captions in all columns named `caption` or `captions`, else in `text`;
-    `split` is optional; all others are left alone.
+    Names are compared without regard to case. The image is in the first of `IMAGE_COLUMNS` that the
+    file has. The captions are in all columns named `caption` or `captions`, or else in `text`.
+    `split` is optional, and other columns are ignored.
+
+    Attributes:
+        image: position of the image's column.
+        captions: positions of the captions' columns.
+        lists: positions of those columns that may contain lists of captions.
+        split: position of the split's column, or None.
     """
 
     image: int
@@ -50,22 +57,25 @@ class Columns:
 
     @classmethod
     def find(cls, names: Sequence[str]) -> Columns:
-        """Find them among a file's column names.
+        """Find the columns among a file's column names, or a JSON object's keys.
 
         Raises:
-            RowError: there is none of images or of captions.
+            RowError: no column has the images, or none has captions.
         """
         known = [str(name).strip().lower() for name in names]
-        listed = ", ".join(map(repr, names))
+        found = ", ".join(map(repr, names))
         image = next((known.index(name) for name in IMAGE_COLUMNS if name in known), None)
         captions = [i for i, name in enumerate(known) if name in ("caption", "captions")]
         captions = captions or [i for i, name in enumerate(known) if name == "text"]
-        for found, what, columns in (
+        for is_found, what, columns in (
             (image is not None, "image", IMAGE_COLUMNS),
             (bool(captions), "caption", CAPTION_COLUMNS),
         ):
-            if not found:
-                raise RowError(f"no {what}: expected {' or '.join(columns)}, found {listed}")
+            if not is_found:
+                raise RowError(
+                    f"no column or key for the {what}: expected {' or '.join(columns)}, "
+                    f"found {found}"
+                )
         return cls(
             image=image or 0,
             captions=tuple(captions),
@@ -74,42 +84,51 @@ class Columns:
         )
 
     def used(self) -> list[int]:
-        """The numbers of all of them, ascending."""
+        """The positions of all columns that are used, in ascending order."""
         used = {self.image, *self.captions}
         return sorted(used if self.split is None else {*used, self.split})
 
-    def row(self, place: Place, values: Sequence[Any]) -> Row:
-        """Make a row of its values.
+    def row(self, location: Location, values: Sequence[Any]) -> Row:
+        """Make a row from the values of all columns.
+
+        Args:
+            location: location of the row.
+            values: values by position.
 
         Raises:
-            RowError: a value is of another type than it must be.
+            RowError: a value has the wrong type.
         """
         captions = tuple(text for i in self.captions for text in _captions(values[i]))
-        return Row(place, _image(values[self.image]), captions, self._split(values))
+        return Row(location, _image(values[self.image]), captions, self._split(values))
 
     def _split(self, values: Sequence[Any]) -> str | None:
         split = None if self.split is None else values[self.split]
         if split is not None and not isinstance(split, str):
-            raise RowError(f"a split is a name, not {short(split)}")
+            raise RowError(f"the split must be a name, not {shortened(split)}")
         return (split or "").strip() or None
 
 
 def listed_captions(cell: str) -> Any:
-    """A cell of a text table's column `captions`: a JSON list, or else one caption.
+    """The value of a text table's cell in a column `captions`: a JSON list, or one caption.
 
     Raises:
-        RowError: it begins as a list and is none.
+        RowError: the cell starts like a list, but is not a valid one.
     """
     if not cell.lstrip().startswith("["):
         return cell
     try:
         return json.loads(cell)
     except ValueError:
-        raise RowError(f"captions begin with [ but are no JSON list: {short(cell)}") from None
+        raise RowError(
+            f"captions start with [ but are not a JSON list: {shortened(cell)}"
+        ) from None
 
 
 def is_unicode(text: str) -> bool:
-    """Whether a text has no lone surrogate: JSON's \\ud800, a byte that is not UTF-8."""
+    """Whether a text is valid Unicode, without lone surrogates.
+
+    Lone surrogates come from JSON (`\\ud800`) or from file names that are not UTF-8.
+    """
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -117,31 +136,33 @@ def is_unicode(text: str) -> bool:
     return True
 
 
-def short(value: Any) -> str:
-    """A value as Python writes it, cut to a line's length."""
+def shortened(value: Any) -> str:
+    """A value's `repr`, shortened to about one line."""
     text = repr(value)
-    return text if len(text) <= 120 else f"{text[:117]}..."
+    if len(text) <= _MAX_SHOWN_CHARACTERS:
+        return text
+    return f"{text[: _MAX_SHOWN_CHARACTERS - 3]}..."
 
 
 def _image(value: Any) -> str | bytes:
-    """A path or bytes, out of a path, bytes, or the struct that Hugging Face's `Image` is."""
+    """The path or bytes in a cell, which may be a struct of both, Hugging Face's type `Image`."""
     if isinstance(value, dict):
         value = value.get("path") if value.get("bytes") is None else value["bytes"]
     if isinstance(value, str):
         value = value.strip()
     if value is None or value == "":
-        raise RowError("names no image")
+        raise RowError("the row names no image")
     if not isinstance(value, str | bytes):
-        raise RowError(f"an image is a path or an image's bytes, not {short(value)}")
+        raise RowError(f"the image must be a path or an image file's bytes, not {shortened(value)}")
     return value
 
 
 def _captions(value: Any) -> list[str]:
-    """Texts out of a text, a list of them, or nothing."""
+    """The captions in a cell: a text, a list of texts, or None."""
     texts = [] if value is None else value if isinstance(value, list) else [value]
     for text in texts:
         if not isinstance(text, str):
-            raise RowError(f"a caption is a text, not {short(text)}")
+            raise RowError(f"a caption must be text, not {shortened(text)}")
         if not is_unicode(text):
-            raise RowError(f"a caption is not valid Unicode: {short(text)}")
+            raise RowError(f"a caption is not valid Unicode: {shortened(text)}")
     return texts

@@ -1,10 +1,11 @@
-"""What the splits are called, in columns and in paths."""
+"""Names of the splits in columns and in paths."""
 
 from __future__ import annotations
 
 import re
 from pathlib import PurePosixPath
 
+#: The splits by the names that are accepted for them.
 SPLIT_NAMES = {
     "train": "train",
     "training": "train",
@@ -18,7 +19,10 @@ SPLIT_NAMES = {
 
 
 def split_of_path(name: str) -> str | None:
-    """The split that a path names: its first folder of such a name, or a word of a Parquet file's.
+    """The split that a path names, or None.
+
+    It is the first folder whose name is a split's, or else, for a Parquet file, the first such word
+    of its name.
 
     >>> split_of_path("images/Val/1.jpg"), split_of_path("data/test-00000-of-00001.parquet")
     ('validation', 'test')

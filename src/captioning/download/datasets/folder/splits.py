@@ -1,4 +1,4 @@
-"""Which split a picture is in: as given, or by a seeded hash of its contents."""
+"""Choose the split of each image: as given, or by a seeded hash of the image's contents."""
 
 from __future__ import annotations
 
@@ -8,77 +8,88 @@ from collections.abc import Iterable, Sequence
 
 from captioning.core.errors import InputError
 from captioning.download.datasets.base import Rejections
-from captioning.download.datasets.folder.pictures import Picture
+from captioning.download.datasets.folder.images import FolderImage
 from captioning.download.datasets.folder.problems import Problems
 from captioning.download.datasets.folder.split_names import split_of_path
 from captioning.params.datasets import FolderParams
 
 
-def give_splits(pictures: Iterable[Picture], problems: Problems) -> None:
-    """Where no caption file gives a split, take those that the pictures' folders name.
+def assign_given_splits(images: Iterable[FolderImage], problems: Problems) -> None:
+    """If no caption file gives splits, use those that the images' folders name.
 
-    Given is given to all: a picture without a split beside others with one is a problem.
+    If any image has a split, all of them must have one.
+
+    Args:
+        images: images whose `split` is changed.
+        problems: collects the images without a split, if other images have one.
     """
-    pictures = list(pictures)
-    if all(picture.split is None for picture in pictures):
-        for picture in pictures:
-            picture.split = split_of_path(picture.name)
-    some = next((picture for picture in pictures if picture.split), None)
-    for picture in pictures:
-        if some and picture.split is None:
+    images = list(images)
+    if all(image.split is None for image in images):
+        for image in images:
+            image.split = split_of_path(image.name)
+    with_split = next((image for image in images if image.split), None)
+    for image in images:
+        if with_split and image.split is None:
             problems.add(
-                picture.place,
-                f"{picture.name} is given no split, while others are "
-                f"({some.name} in {some.split}, {some.place})",
+                image.location,
+                f"{image.name} has no split, but other images have one "
+                f"({with_split.name} is in {with_split.split}, see {with_split.location})",
             )
 
 
-def cut_splits(pictures: Sequence[Picture], params: FolderParams, rejections: Rejections) -> None:
-    """Give every picture a split; those that are given stay.
+def assign_missing_splits(
+    images: Sequence[FolderImage], params: FolderParams, rejections: Rejections
+) -> None:
+    """Take the validation and test images from the train images, if they are not given.
 
-    What is given neither for validation nor for test is cut from train, or from all pictures where
-    nothing is given. A hash of seed and contents puts each picture at a place of its own between 0
-    and 1: below `test_share` it is in test, from 1 - `validation_share` on in validation. So
-    pictures that come later move none of the others, a share that changes moves no more than it
-    must, and the shares hold on average, not exactly. Only where a split would stay empty, the
-    picture next to its border goes there.
+    If no splits are given, all images count as train images. A hash of the seed and the image's
+    contents gives every image a position between 0 and 1. Images whose position is below
+    `test_share` go to test; those at 1 - `validation_share` or above go to validation. So images
+    that are added later do not move any other image, and a changed share moves as few images as
+    possible. The shares hold on average, not exactly. If a split would be empty, the image whose
+    position is nearest goes there.
 
-    The hash is of the encoded bytes, not of the pixels, which may change with the decoder's
-    version. Of a picture's copies the lowest place counts.
+    The hash is taken of the encoded bytes, not of the pixels, because these may change with the
+    decoder's version. An image with copies has the lowest position of all copies.
+
+    Args:
+        images: images whose `split` is changed.
+        params: settings of the dataset.
+        rejections: what was left out, for the error message.
 
     Raises:
-        InputError: there are too few pictures, or all are given to other splits than train.
+        InputError: there are too few images, or all are given to other splits than train.
     """
-    given = {picture.split for picture in pictures}
-    pool = [picture for picture in pictures if picture.split in (None, "train")]
+    given = {image.split for image in images}
+    pool = [image for image in images if image.split in (None, "train")]
     missing = [split for split in ("test", "validation") if split not in given]
     if len(pool) <= len(missing):
         splits = " and ".join(["train", *missing])
         raise InputError(
-            f"{params.path} has {len(pool)} different usable pictures for {splits}: "
-            f"every split needs one (rejected: {rejections.counts() or 'none'})"
+            f"{params.path} has {len(pool)} different usable images for {splits}, but every split "
+            f"needs at least one (rejected: {rejections.counts() or 'none'})"
         )
-    pool.sort(key=lambda picture: (position(picture, params.seed), picture.name))
-    places = [position(picture, params.seed) for picture in pool]
+    pool.sort(key=lambda image: (hash_position(image, params.seed), image.name))
+    positions = [hash_position(image, params.seed) for image in pool]
     spare = len(pool) - len(missing) - 1
     tests = validations = 0
     if "test" in missing:
-        tests = min(max(bisect_left(places, params.test_share), 1), 1 + spare)
+        tests = min(max(bisect_left(positions, params.test_share), 1), 1 + spare)
         spare -= tests - 1
     if "validation" in missing:
-        wanted = len(pool) - bisect_left(places, 1 - params.validation_share)
+        wanted = len(pool) - bisect_left(positions, 1 - params.validation_share)
         validations = min(max(wanted, 1), 1 + spare)
-    for number, picture in enumerate(pool):
-        picture.split = "train"
+    for number, image in enumerate(pool):
+        image.split = "train"
         if number < tests:
-            picture.split = "test"
+            image.split = "test"
         elif number >= len(pool) - validations:
-            picture.split = "validation"
+            image.split = "validation"
 
 
-def position(picture: Picture, seed: int) -> float:
-    """Where in [0, 1) the seed puts a picture: the lowest of its copies' places."""
+def hash_position(image: FolderImage, seed: int) -> float:
+    """The position in [0, 1) that a hash of the seed and the contents gives an image."""
     return min(
         int.from_bytes(hashlib.sha256(b"%d:%s" % (seed, digest)).digest()[:6], "big") / 2**48
-        for digest in picture.contents
+        for digest in image.contents
     )

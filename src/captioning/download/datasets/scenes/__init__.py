@@ -1,7 +1,7 @@
-"""The built-in dataset: coloured shapes on varied backgrounds, drawn and captioned from a seed.
+"""The built-in dataset: scenes of colored shapes, drawn and captioned from a random seed.
 
-Every object's looks and box are kept, so one can measure whether a caption is true of its picture
-and whether the attention lies on the object named.
+Every object's color, shape, size and bounding box is stored. So the evaluation can measure whether
+a caption is true of its image, and whether the attention is on the object that a word names.
 """
 
 from __future__ import annotations
@@ -29,7 +29,12 @@ _OBJECT = pa.struct(
 
 
 class Scenes:
-    """Seeded scenes; see `params.yaml` for what can be set."""
+    """Scenes drawn from a random seed; `datasets.scenes` in params.yaml has the settings.
+
+    Extra columns: `background` (its pattern), `held_out` (whether all combinations of color and
+    shape occur in the test split only) and `objects` (a list of structs; `box` is x0, y0, x1, y1 in
+    pixels).
+    """
 
     extras = (
         pa.field("background", pa.string()),
@@ -41,7 +46,7 @@ class Scenes:
         self.params = params
 
     def examples(self, rejections: Rejections) -> Iterator[Example]:
-        """Yield the scenes of every split; none is ever rejected."""
+        """Yield the scenes of every split; `rejections` stays empty."""
         for split in SPLITS:
             for index in range(getattr(self.params, f"{split}_images")):
                 yield self._example(split, index)

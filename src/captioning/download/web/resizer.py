@@ -1,7 +1,7 @@
-"""Checking and scaling down what was fetched, in img2dataset's worker processes.
+"""Check and scale down fetched images, in img2dataset's worker processes.
 
-In place of img2dataset's own resizer, which decodes a picture of any size (1.4 GB for a PNG file of
-76 kB) and leaves photographs lying on their side, as it drops the EXIF orientation.
+This replaces img2dataset's own resizer, which decodes images of any size (a PNG file of 76 kB can
+take 1.4 GB of memory) and drops the EXIF orientation, so that some photographs end up rotated.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from PIL import Image
 from captioning.data.images import ImageError, decode_image
 
 _NAME = "picture"
-# Bytes, width and height as stored; width and height as they came; what is wrong.
+# Bytes of the stored image, its width and height, the original width and height, and the failure.
 Resized = tuple[bytes | None, int | None, int | None, int | None, int | None, str | None]
 
 
-class Shrinker:
-    """Makes any picture a JPEG file, upright, at most `side` pixels along its shorter side.
+class Resizer:
+    """Converts any image to an upright JPEG file whose shorter side has at most `side` pixels.
 
     Args:
-        side: pixels; smaller pictures keep their size.
-        quality: of the JPEG encoding, up to 100.
+        side: largest shorter side, in pixels; smaller images keep their size.
+        quality: quality of the JPEG encoding, up to 100.
     """
 
     def __init__(self, side: int, quality: int = 95) -> None:
@@ -31,7 +31,10 @@ class Shrinker:
         self.quality = quality
 
     def __call__(self, stream: IO[bytes], boxes: object = None) -> Resized:
-        """Called by img2dataset's downloader; a failure is `reason: detail`, nothing is raised."""
+        """Resize one image, as img2dataset's downloader calls it.
+
+        Nothing is raised: a failure is returned as the last element, as `reason: detail`.
+        """
         try:
             image = decode_image(stream.read(), _NAME)
             data, size = self._encode(image)

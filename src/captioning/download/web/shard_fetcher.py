@@ -1,4 +1,4 @@
-"""One shard of URLs through img2dataset (https://github.com/rom1504/img2dataset)."""
+"""Fetch the URLs of one shard with img2dataset (https://github.com/rom1504/img2dataset)."""
 
 from __future__ import annotations
 
@@ -10,58 +10,60 @@ from typing import Any
 import pyarrow as pa
 
 from captioning.core.errors import InputError
-from captioning.download.web.opener import guarded_urlopen
-from captioning.download.web.pictures import Shrinker
+from captioning.download.web.limited_urlopen import limited_urlopen
+from captioning.download.web.resizer import Resizer
 from captioning.download.web.settings import Limits
 
-# One of img2dataset's shards: its number, and the file of its URLs.
+#: A shard as img2dataset passes it around: its number, and the path of the file with its URLs.
 Shard = tuple[int, str]
 
+#: Column of the result file that holds the images.
 IMAGE_COLUMN = "jpg"
 _COLUMNS = ["line", "url"]
-# img2dataset pads a shard's number to so many digits.
+# Number of digits to which img2dataset pads the shard's number in file names.
 _DIGITS = 5
 
 
 def check_installed() -> None:
-    """Refuse to start without img2dataset.
+    """Check that img2dataset can be imported.
 
     Raises:
-        InputError: it, or the module that it misses in Python 3.13, is not installed.
+        InputError: img2dataset is not installed, or `imghdr`, a module that it needs and that
+            Python 3.13 no longer includes.
     """
     if any(importlib.util.find_spec(name) is None for name in ("img2dataset", "imghdr")):
         raise InputError(
-            "img2dataset, which fetches this dataset's pictures, is not installed: "
+            "img2dataset, which fetches this dataset's images, is not installed: "
             "run `pip install -e '.[web]'`"
         )
 
 
 def write_urls(path: Path, lines: list[int], urls: list[str]) -> None:
-    """Write what a shard is to fetch, in the form that img2dataset's downloader reads."""
+    """Write the URLs of a shard to a file, in the format that img2dataset's downloader reads."""
     table = pa.table({"line": pa.array(lines, pa.int64()), "url": pa.array(urls, pa.string())})
     with pa.ipc.new_file(str(path), table.schema) as writer:
         writer.write_table(table)
 
 
 def result_path(folder: Path, shard: int) -> Path:
-    """The Parquet file that img2dataset writes for a shard: a row a URL, failures included."""
+    """The Parquet file that img2dataset writes for a shard: one row per URL, even if it failed."""
     return folder / f"{shard:0{_DIGITS}d}.parquet"
 
 
 def stats_path(folder: Path, shard: int) -> Path:
-    """What img2dataset writes last: a shard without it is not whole."""
+    """The file of counts that img2dataset writes last; a shard without it is incomplete."""
     return folder / f"{shard:0{_DIGITS}d}_stats.json"
 
 
 @dataclass(frozen=True)
 class ShardFetcher:
-    """Fetches the URLs of one shard; goes to worker processes, on other machines too.
+    """Fetches the URLs of one shard; it is sent to worker processes, also on other machines.
 
     Attributes:
-        folder: where the results go.
-        image_size: pixels of the shorter side of what is kept.
-        threads: URLs at once.
-        limits: of each URL.
+        folder: folder where the results are written.
+        image_size: largest shorter side of a stored image, in pixels.
+        threads: number of URLs that are fetched at the same time.
+        limits: limits for each URL.
     """
 
     folder: str
@@ -70,19 +72,23 @@ class ShardFetcher:
     limits: Limits
 
     def __call__(self, shard: Shard) -> tuple[bool, Shard]:
-        """Fetch a shard, as a distributor of img2dataset calls it: whether it is whole, and it."""
-        with guarded_urlopen(self.limits):
-            whole, _ = self._downloader()(shard)
-        return bool(whole), shard
+        """Fetch a shard, as img2dataset's distributors call it.
+
+        Returns:
+            Whether the shard is complete, and the shard itself.
+        """
+        with limited_urlopen(self.limits):
+            complete, _ = self._downloader()(shard)
+        return bool(complete), shard
 
     def _downloader(self) -> Any:
-        """img2dataset's downloader with its Parquet writer; `urlopen` and the resizer are ours."""
+        """img2dataset's downloader, which calls this project's `urlopen` and `Resizer`."""
         from img2dataset.downloader import Downloader
         from img2dataset.writer import ParquetSampleWriter
 
         return Downloader(
             sample_writer_class=ParquetSampleWriter,
-            resizer=Shrinker(self.image_size),
+            resizer=Resizer(self.image_size),
             thread_count=self.threads,
             save_caption=False,
             extract_exif=False,
@@ -96,6 +102,6 @@ class ShardFetcher:
             encode_format=IMAGE_COLUMN,
             retries=0,
             user_agent_token=None,
-            # img2dataset's defaults: who says so in X-Robots-Tag is left alone.
+            # img2dataset's defaults: images whose X-Robots-Tag header has one of these are skipped.
             disallowed_header_directives=["noai", "noimageai", "noindex", "noimageindex"],
         )

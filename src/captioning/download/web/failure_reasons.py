@@ -1,4 +1,4 @@
-"""Why a URL can't be fetched, in few words that can be counted."""
+"""Short reasons why URLs cannot be fetched; there are few of them, so that they can be counted."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import ssl
 import urllib.request
 from urllib.error import HTTPError, URLError
 
-from captioning.download.web.addresses import PrivateAddressError
+from captioning.download.web.public_addresses import PrivateAddressError
 
 
 class FetchError(Exception):
-    """Why a URL can't be fetched: its message is `reason` or `reason: detail`."""
+    """A URL cannot be fetched; the message is `reason` or `reason: detail`."""
 
 
 class BodyTooLargeError(Exception):
-    """More bytes came than are let in."""
+    """A response is larger than the limit."""
 
 
-# The first that fits names the reason: most are kinds of `OSError`.
+# The first type that matches gives the reason. Most types are subclasses of `OSError`, so that
+# `OSError` itself comes last.
 _REASONS: tuple[tuple[type[BaseException], str], ...] = (
     (PrivateAddressError, "private address refused"),
     (BodyTooLargeError, "body too large"),
@@ -37,9 +38,9 @@ _REASONS: tuple[tuple[type[BaseException], str], ...] = (
 
 
 def describe(error: BaseException) -> str:
-    """Return `reason` or `reason: detail`; there are few reasons."""
+    """Describe why fetching a URL failed, as `reason` or `reason: detail`."""
     if isinstance(error, HTTPError):
-        return _refusal(error)
+        return _status_reason(error)
     if isinstance(error, URLError):
         if isinstance(error.reason, BaseException):
             return describe(error.reason)
@@ -50,9 +51,9 @@ def describe(error: BaseException) -> str:
     return f"other failure: {type(error).__name__} {error}"
 
 
-def _refusal(error: HTTPError) -> str:
-    """What an error status, or a redirect that leads nowhere, is called."""
+def _status_reason(error: HTTPError) -> str:
+    """The reason for an error status, or for a redirect that cannot be followed."""
     if not 300 <= error.code < 400:
         return f"status {error.code}"
-    circle = str(error.msg).startswith(urllib.request.HTTPRedirectHandler.inf_msg)
-    return "redirects in a circle" if circle else "redirect that can't be followed"
+    is_loop = str(error.msg).startswith(urllib.request.HTTPRedirectHandler.inf_msg)
+    return "redirects in a circle" if is_loop else "redirect that can't be followed"

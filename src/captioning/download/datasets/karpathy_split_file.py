@@ -1,8 +1,9 @@
-"""Karpathy's split files: `dataset_coco.json`, `dataset_flickr8k.json`, `dataset_flickr30k.json`.
+"""Read Karpathy's split files: `dataset_{coco,flickr8k,flickr30k}.json`.
 
 A. Karpathy, L. Fei-Fei: Deep Visual-Semantic Alignments for Generating Image Descriptions, CVPR
-2015. One object: `images`, a list with for each image `filename`, `split` (`train`, `restval`,
-`val` or `test`), `sentences` with `raw` texts and, for COCO, `filepath`, the folder of the image.
+2015. A split file is a JSON object with a list `images`. Each image has a `filename`, a `split`
+(`train`, `restval`, `val` or `test`), `sentences` with a `raw` text each, and, in COCO, a
+`filepath`, which is the folder of the image.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from captioning.params.schema import problem_text
 
 KarpathySplit = Literal["train", "restval", "val", "test"]
 
-# They would take more memory than all the rest.
-_UNUSED = frozenset({"tokens", "sentids", "sentid", "imgid", "cocoid"})
+# These keys would take more memory than all others together.
+_UNUSED_KEYS = frozenset({"tokens", "sentids", "sentid", "imgid", "cocoid"})
 
-_ADVICE = "a file in the layout of Karpathy's dataset_coco.json is needed"
+_ADVICE = "use a file with the layout of Karpathy's dataset_coco.json"
 
 
 class _Sentence(BaseModel):
@@ -43,9 +44,9 @@ class KarpathyImage(NamedTuple):
     """One image of a split file.
 
     Attributes:
-        path: folder and name, as in COCO's archives; the name alone where no folder is given.
-        split: as the file calls it.
-        captions: as people wrote them.
+        path: folder and file name, as in COCO's archives; only the name if no folder is given.
+        split: name of the split in the file.
+        captions: captions as people wrote them.
     """
 
     path: str
@@ -54,13 +55,17 @@ class KarpathyImage(NamedTuple):
 
 
 def read_karpathy(content: bytes, name: str) -> Iterator[KarpathyImage]:
-    """Yield the images of a split file in its order; `name` is what errors call it.
+    """Yield the images of a split file in its order.
 
-    As many images as COCO has (123,287) take three seconds, and four times the file in memory.
+    COCO's 123,287 images take three seconds, and four times the file's size in memory.
+
+    Args:
+        content: bytes of the split file.
+        name: name of the file in error messages.
 
     Raises:
-        InputError: it is no JSON, not of this layout (the first wrong record is named), or it has
-            an image in two splits.
+        InputError: the file is not JSON or has another layout (the message names the first invalid
+            record), or an image is in two splits.
     """
     splits: dict[str, tuple[int, str]] = {}
     for number, values in enumerate(_records(content, name)):
@@ -75,15 +80,15 @@ def read_karpathy(content: bytes, name: str) -> Iterator[KarpathyImage]:
         if split != record.split:
             raise InputError(
                 f"{name}: {path} is in two splits, {split} (images[{first}]) and "
-                f"{record.split} (images[{number}]): take it out of one"
+                f"{record.split} (images[{number}]): remove it from one of them"
             )
         yield KarpathyImage(path, record.split, tuple(s.raw for s in record.sentences))
 
 
 def _records(content: bytes, name: str) -> list[Any]:
-    """The list `images`, without what isn't used."""
+    """The list `images` of a split file."""
     try:
-        values = json.loads(content, object_pairs_hook=_used)
+        values = json.loads(content, object_pairs_hook=_without_unused_keys)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{name} is not JSON ({error}): {_ADVICE}") from None
     images = values.get("images") if isinstance(values, dict) else None
@@ -92,6 +97,6 @@ def _records(content: bytes, name: str) -> list[Any]:
     return images
 
 
-def _used(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of the file, less the keys that are not used."""
-    return {key: value for key, value in pairs if key not in _UNUSED}
+def _without_unused_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object without the keys that are not used."""
+    return {key: value for key, value in pairs if key not in _UNUSED_KEYS}
