@@ -191,7 +191,7 @@ def test_what_cannot_be_compared_is_named(compare, arguments, message):
         ("metrics/evaluate.json", "[]", "figures", "of workspace must hold an object"),
         ("metrics/evaluate.json", "{", "figures", "of workspace is not valid JSON"),
         ("params.yaml", "a: [", "params", "of workspace is not valid YAML"),
-        ("params.yaml", "- 1", "params", "of workspace must hold a mapping"),
+        ("params.yaml", "- 1", "params", "of workspace must contain a mapping"),
     ],
 )
 def test_bad_files_of_the_workspace_are_named(copy, path, content, part, message):

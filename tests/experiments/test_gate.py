@@ -126,7 +126,7 @@ def test_limits_of_drops_need_a_base(gate, capsys):
         ("largest_significant_drop: {bleu: 1}", r"largest_significant_drop.bleu.*'cider_d'"),
         ("largest_significant_drop: {bleu_4: -1}", "drop.bleu_4: Input should be greater than or"),
         ("floors: {}", "sets no limit: give floors or largest_significant_drop"),
-        ("- 1", "must hold a mapping"),
+        ("- 1", "must contain a mapping"),
         ("a: [", "is not valid YAML"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The schema of params.yaml: the repository's own file is good, every bad value is named."""
+"""The schema of params.yaml: it accepts the repository's own file and names every bad value."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MISSING = object()
 
 
 def own_values() -> dict[str, Any]:
-    """What YAML 1.2 makes of the repository's params."""
+    """The repository's params as YAML 1.2."""
     return dict(YAML(typ="safe", pure=True).load(OWN.read_text(encoding="utf-8")))
 
 
@@ -46,7 +46,7 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-def test_the_repositorys_own_params_are_good():
+def test_the_repositorys_own_params_are_valid():
     assert load_params(OWN).model_dump() == own_values()
 
 
@@ -165,12 +165,12 @@ def test_possible_values_are_accepted(tmp_path, values):
         (
             "datasets__coco_captions__images",
             ["/data/coco"],
-            "datasets.coco_captions: images_md5 has 2 sums for 1 images: .*or null",
+            "datasets.coco_captions: images_md5 has 2 MD5 sums for 1 images: .*or null",
         ),
         (
             "datasets__coco_captions__images_md5",
             None,
-            "datasets.coco_captions: http://.*train2014.zip is fetched, so its MD5 sum must",
+            "datasets.coco_captions: http://.*train2014.zip is downloaded, so its MD5 sum",
         ),
     ],
 )
@@ -188,16 +188,16 @@ def test_units_must_be_divisible_by_heads_unless_key_size_is_set(tmp_path):
         load_params(with_values(tmp_path, **values))
 
 
-def test_a_batch_has_no_more_parts_than_images(tmp_path):
+def test_a_batch_cannot_have_more_parts_than_images(tmp_path):
     values = {"train__batch_images": 4, "train__parts": 5}
-    message = r"problem:\n  train: parts \(5\) are more than batch_images \(4\): a part has one"
+    message = r"problem:\n  train: parts \(5\) is larger than batch_images \(4\): every part"
     with pytest.raises(InputError, match=message):
         load_params(with_values(tmp_path, **values))
 
 
 def test_objects_of_a_scene_must_be_in_order(tmp_path):
     values = {"datasets__scenes__min_objects": 5, "datasets__scenes__max_objects": 4}
-    message = r"\n  datasets.scenes: min_objects \(5\) is more than max_objects \(4\)$"
+    message = r"\n  datasets.scenes: min_objects \(5\) is larger than max_objects \(4\)$"
     with pytest.raises(InputError, match=message):
         load_params(with_values(tmp_path, **values))
 
@@ -235,8 +235,8 @@ def test_all_problems_are_listed_at_once(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "must hold a mapping of sections"),
-        ("- a\n- b\n", "must hold a mapping of sections"),
+        ("", "must contain a mapping of sections"),
+        ("- a\n- b\n", "must contain a mapping of sections"),
         ("dataset: scenes\n  model: [\n", "is not valid YAML"),
         ("dataset: scenes\ndataset: flickr8k\n", "is not valid YAML: .*duplicate key"),
     ],

@@ -1,1 +1,1 @@
-"""The typed schema of params.yaml. It can refuse a file, never change what the file says."""
+"""The typed schema of params.yaml. It can refuse a file, but never change what the file says."""

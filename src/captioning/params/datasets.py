@@ -1,4 +1,4 @@
-"""The typed schema of `dataset` and `datasets`: one block for each dataset."""
+"""The typed schema of `datasets`: one class for each dataset."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ScenesParams(Section):
     def _objects_in_order(self) -> ScenesParams:
         if self.min_objects > self.max_objects:
             raise ValueError(
-                f"min_objects ({self.min_objects}) is more than max_objects ({self.max_objects})"
+                f"min_objects ({self.min_objects}) is larger than max_objects ({self.max_objects})"
             )
         return self
 
@@ -87,14 +87,14 @@ class KarpathyParams(Section):
     def _sums_where_needed(self) -> KarpathyParams:
         if self.images_md5 is not None and len(self.images_md5) != len(self.images):
             raise ValueError(
-                f"images_md5 has {len(self.images_md5)} sums for {len(self.images)} images: give "
-                "one for each place, in their order, or null"
+                f"images_md5 has {len(self.images_md5)} MD5 sums for {len(self.images)} images: "
+                "give one for each archive or folder, in the same order, or null"
             )
         sums = self.images_md5 or [None] * len(self.images)
         fetched = zip([self.annotations, *self.images], [self.annotations_md5, *sums], strict=True)
         for place, md5 in fetched:
             if md5 is None and "://" in place:
-                raise ValueError(f"{place} is fetched, so its MD5 sum must be given")
+                raise ValueError(f"{place} is downloaded, so its MD5 sum must be given")
         return self
 
 
@@ -106,7 +106,7 @@ class CocoCaptionsParams(KarpathyParams):
 
 
 class DatasetsParams(Section):
-    """`datasets`: one block for each dataset; only the chosen one's matters."""
+    """`datasets`: one block for each dataset; only that of the chosen dataset has an effect."""
 
     scenes: ScenesParams
     flickr8k: Flickr8kParams

@@ -1,7 +1,7 @@
-"""What every section of a YAML file of settings has in common, and how one is read.
+"""The base class of all sections of a settings file, and the functions that read such a file.
 
-Unknown keys, wrong types and impossible values are refused by name, all of them in one message,
-before a stage does any work.
+Unknown keys, wrong types and impossible values are all listed by name in one message, before a
+stage does any work.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ Md5 = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 
 
 class Section(BaseModel):
-    """Base of all sections: no unknown key, no silent conversion, no change after loading."""
+    """Base class of all sections.
+
+    Unknown keys are refused, values are not converted, and nothing changes after loading.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
@@ -35,8 +38,9 @@ def load_section(path: Path | str, schema: type[SectionT]) -> SectionT:
     """Read a YAML file and check it against a schema.
 
     Raises:
-        InputError: the file is missing or no YAML mapping, or any key is unknown, missing, of a
-            wrong type or impossible. Every problem is listed, by the key's full name.
+        InputError: the file is missing or is not a YAML mapping; or a key is unknown or missing,
+            or its value has a wrong type or is impossible. Every problem is listed by the key's
+            full name.
     """
     try:
         content = Path(path).read_bytes()
@@ -49,23 +53,27 @@ def load_section(path: Path | str, schema: type[SectionT]) -> SectionT:
 
 
 def parse_mapping(content: bytes, name: str) -> dict[str, Any]:
-    """Parse YAML in UTF-8; `name` is what to call it in errors.
+    """Parse YAML in UTF-8.
+
+    Args:
+        content: bytes of the file.
+        name: name of the file in error messages.
 
     Raises:
-        InputError: it is no YAML mapping.
+        InputError: the content is not a YAML mapping.
     """
     try:
-        # The loader DVC reads params.yaml with (YAML 1.2: 6e-4 is a number), so both see the same.
+        # The loader that DVC uses for params.yaml (YAML 1.2: 6e-4 is a number), so that both agree.
         values = YAML(typ="safe", pure=True).load(content.decode("utf-8"))
     except (YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{name} is not valid YAML: {error}") from None
     if not isinstance(values, dict):
-        raise InputError(f"{name} must hold a mapping of sections")
+        raise InputError(f"{name} must contain a mapping of sections")
     return values
 
 
 def problem_text(problem: ErrorDetails) -> str:
-    """Say in one line what pydantic found: the key's full name, what is wrong, the value found."""
+    """Describe a validation error in one line: the key's full name, the problem, the value."""
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         return f"{key}: unknown key"
@@ -78,6 +86,6 @@ def problem_text(problem: ErrorDetails) -> str:
 
 
 def _readable(path: Path | str, error: ValidationError) -> str:
-    """One line a problem."""
+    """Describe all problems, one in each line."""
     lines = [f"  {problem_text(problem)}" for problem in error.errors(include_url=False)]
     return f"{path} has {len(lines)} problem{'s'[: len(lines) > 1]}:\n" + "\n".join(lines)

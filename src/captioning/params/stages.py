@@ -1,4 +1,4 @@
-"""The typed schema of params.yaml."""
+"""The typed schema of params.yaml: one class for each section."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from captioning.params.schema import Count, Section, Seed, Share, load_section
 
 
 class DownloadParams(Section):
-    """`download`: how the raw table is cut."""
+    """`download`: how the raw table is divided into files."""
 
     shards: Annotated[int, Field(ge=1, le=99999)]
 
@@ -41,7 +41,7 @@ class FeaturesParams(Section):
 
 
 class VocabularyParams(Section):
-    """`vocabulary`: which words or pieces of words the model may say."""
+    """`vocabulary`: the words, or pieces of words, that the model can produce."""
 
     kind: VocabularyKind
     max_size: Annotated[int, Field(ge=5)]
@@ -74,13 +74,13 @@ class ModelParams(Section):
         if self.key_size is None and self.units % self.heads:
             raise ValueError(
                 f"units ({self.units}) is not divisible by heads ({self.heads}): "
-                "choose others, or set key_size"
+                "change one of them, or set key_size"
             )
         return self
 
 
 class SelfCriticalParams(Section):
-    """`train.self_critical`: training on rewards after training on the captions."""
+    """`train.self_critical`: training on rewards, after training on the captions."""
 
     epochs: Annotated[int, Field(ge=0)]
     learning_rate: Annotated[float, Field(gt=0)]
@@ -89,7 +89,7 @@ class SelfCriticalParams(Section):
 
 
 class TrainParams(Section):
-    """`train`: how the decoder is fitted."""
+    """`train`: how the decoder is trained."""
 
     batch_images: Count
     captions_per_image: Count | None
@@ -115,8 +115,8 @@ class TrainParams(Section):
     def _parts_have_images(self) -> TrainParams:
         if self.parts > self.batch_images:
             raise ValueError(
-                f"parts ({self.parts}) are more than batch_images ({self.batch_images}): "
-                "a part has one image at least"
+                f"parts ({self.parts}) is larger than batch_images ({self.batch_images}): "
+                "every part needs at least one image"
             )
         return self
 
@@ -136,7 +136,7 @@ class EvaluateParams(Section):
 
 
 class Params(Section):
-    """The whole of params.yaml."""
+    """All sections of params.yaml."""
 
     dataset: DatasetName
     datasets: DatasetsParams
