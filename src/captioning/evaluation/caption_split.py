@@ -72,7 +72,8 @@ def caption_split(
             f"trained on {bundle.source}: run `dvc repro`"
         )
     pairs = _pairs(features, raw, split)
-    with tqdm(desc=f"captions {split}", unit=" images", disable=None) as progress:
+    total = features.count(split)
+    with tqdm(desc=f"captions {split}", total=total, unit=" images", disable=None) as progress:
         while images := list(islice(pairs, PARALLEL_BATCHES * batch_images)):
             yield from _caption_images(bundle, decoder, images, batch_images)
             progress.update(len(images))

@@ -59,7 +59,8 @@ def write_features(
     splits = {}
     for split in SPLITS:
         paths = raw_shards(raw, split)
-        with tqdm(desc=f"features {split}", unit=" images", disable=None) as progress:
+        images = sum(1 for path in paths for _ in read_raw_shard(path, ["image_id"]))
+        with tqdm(desc=f"features {split}", total=images, unit=" images", disable=None) as progress:
             shards = [feature_records(read_raw_shard(path), extractor, progress) for path in paths]
             resume = scratch is not None
             splits[split] = write_shards(scratch or folder, split, spec, shards, resume)
