@@ -1,4 +1,4 @@
-"""Killed at random moments, the pipeline goes on and ends with the same bytes."""
+"""Killed at random moments, the pipeline resumes and ends with the same bytes; see chaos.py."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from chaos import STAGES, torment
 
 
 @pytest.mark.slow
-def test_twenty_kills_change_no_byte(tmp_path):
-    kills = torment(tmp_path, 20, random.Random(7))
-    assert len(kills) == 20
+def test_two_kills_of_each_stage_change_no_byte(tmp_path):
+    kills = torment(tmp_path, 8, random.Random(7))
+    assert len(kills) == 8
     assert {kill.stage for kill in kills} == set(STAGES)
     assert any(kill.writing for kill in kills)

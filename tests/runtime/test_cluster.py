@@ -83,6 +83,7 @@ def disturb(scratch: Path, moments: dict[int, Callable[[], object]]) -> threadin
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_losing_a_worker_and_a_node_gives_the_same_bytes(
     cluster, raw, extractor, local_features, tmp_path, monkeypatch
 ):
@@ -109,6 +110,7 @@ def test_losing_a_worker_and_a_node_gives_the_same_bytes(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_stage_with_an_object_store_writes_the_same_bytes(
     cluster, raw, local_features, s3, tmp_path
 ):
@@ -123,6 +125,7 @@ def test_the_stage_with_an_object_store_writes_the_same_bytes(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_images_from_urls_are_fetched_by_the_cluster(cluster, tmp_path, monkeypatch):
     monkeypatch.setenv("CAPTIONING_PRIVATE_NETWORKS", "127.0.0.0/8")
     with hostile_server() as server:
@@ -137,6 +140,7 @@ def test_images_from_urls_are_fetched_by_the_cluster(cluster, tmp_path, monkeypa
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_an_image_that_cannot_be_decoded_is_named_in_one_line(
     cluster, extractor, tmp_path, monkeypatch
 ):
@@ -152,6 +156,7 @@ def test_an_image_that_cannot_be_decoded_is_named_in_one_line(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_resources_that_no_node_has_are_named(cluster, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
     message = r"no node of the cluster has 1 CPUs and 1 GPUs .* 1 CPUs and 0 GPUs"
