@@ -19,7 +19,7 @@ from captioning.features.write_features import feature_records, feature_spec
 from captioning.runtime.object_store import Store
 from captioning.runtime.scratch import library_versions
 
-#: A shard is started again when its worker is lost, but not forever: it may be the cause.
+#: A shard whose worker is lost is started again, but only this often: it may be the cause.
 MAX_ATTEMPTS = 10
 
 
