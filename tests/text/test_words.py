@@ -1,11 +1,8 @@
-"""Standardization, vocabularies of words, and output bias."""
+"""Vocabularies of words: fitting, encoding, decoding, saving, and refused files."""
 
 from __future__ import annotations
 
 import hashlib
-import re
-import string
-import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +18,6 @@ from captioning.text import (
     Standardization,
     WordVocabulary,
     load_vocabulary,
-    marginal_entropy,
-    output_bias,
-    standardize,
-    uniform_entropy,
 )
 
 CAPTIONS = ["A dog runs.", "a dog, a cat!", "The cat sleeps", "a bird"]
@@ -40,41 +33,6 @@ def write_lines(path: Path, lines: list[str]) -> Path:
 
 
 SPECIAL_LINES = ["[PAD]", "[UNK]", "[START]", "[END]"]
-
-
-def test_ascii_text_is_standardized_as_in_the_tutorial():
-    # The tutorial lowercases, deletes all of string.punctuation, and splits at whitespace.
-    text = "".join(map(chr, range(128))) + ' A man\'s T-shirt: "[UNK]"  (50% off)\tnow...'
-    tutorial = re.sub(f"[{re.escape(string.punctuation)}]", "", text.lower()).split()
-    assert standardize(text).split() == tutorial
-    assert standardize("  Two  dogs\n run ") == "two dogs run"
-
-
-@pytest.mark.parametrize(
-    ("caption", "expected"),
-    [
-        ("Собака бежит по траве.", "собака бежит по траве"),
-        ("„Ein Mädchen“ – größer…", "ein mädchen größer"),
-        ("一只狗。", "一只狗"),
-        ("एक कुत्ता दौड़ रहा है।", "एक कुत्ता दौड़ रहा है"),
-        ("Ο ΣΚΥΛΟΣ", "ο σκυλος"),
-        ("a €5 dog 🐶", "a 5 dog"),
-        ("«¿Qué?»\u00a0¡Sí!", "qué sí"),
-        ("...", ""),
-        ("", ""),
-    ],
-)
-def test_letters_of_every_script_are_kept_and_punctuation_is_deleted(caption, expected):
-    assert standardize(caption) == unicodedata.normalize("NFC", expected)
-
-
-def test_both_encodings_of_an_accented_letter_are_unified():
-    assert standardize("cafe\u0301") == standardize("caf\u00e9")
-
-
-@pytest.mark.parametrize("text", ["e-\u0301a", "J\u030c", "İstanbul", "ΑΣ,Β", "\u1fefa", "ﬁne"])
-def test_standardizing_twice_changes_nothing(text):
-    assert standardize(standardize(text)) == standardize(text)
 
 
 def test_words_are_ordered_by_descending_count_then_alphabetically():
@@ -223,61 +181,6 @@ def test_counts_include_special_tokens_and_unknown_words():
     known = vocabulary("a", "dog", "zebra")
     #                                            PAD UNK START END a  dog zebra
     assert known.count(CAPTIONS).tolist() == [0, 6, 4, 4, 4, 2, 0]
-
-
-def test_output_bias_is_the_log_of_the_marginal_distribution():
-    counts = np.array([0, 7, 9, 4, 3, 1])
-    bias = output_bias(counts)
-    assert bias.dtype == np.float32
-    # Relative to the 8 tokens that may be produced: unknown words and [START] do not count.
-    np.testing.assert_allclose(bias[END:], np.log([4 / 8, 3 / 8, 1 / 8]), rtol=1e-6)
-    assert (bias[[PAD, UNK, START]] == -1e9).all()
-    softmax = np.exp(bias.astype(np.float64))
-    assert softmax.sum() == pytest.approx(1)
-    # The mean loss of a model whose logits are the bias.
-    expected = -(np.array([4, 3, 1]) / 8 * np.log([4 / 8, 3 / 8, 1 / 8])).sum()
-    assert marginal_entropy(counts) == pytest.approx(expected)
-
-
-def test_a_token_that_never_occurs_counts_half():
-    counts = np.array([0, 0, 2, 2, 2, 0])
-    np.testing.assert_allclose(np.exp(output_bias(counts)[END:]), np.array([2, 2, 0.5]) / 4.5)
-    assert np.isfinite(marginal_entropy(counts))
-
-
-def test_the_marginal_entropy_of_equal_counts_is_the_uniform_entropy():
-    counts = np.array([0, 0, 0, *[10] * 16])
-    assert marginal_entropy(counts) == pytest.approx(np.log(16))
-    assert uniform_entropy(5000) == pytest.approx(8.517, abs=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("settings", "caption", "expected"),
-    [
-        ({"normalization": "nfkc"}, "Ｄｏｇ ① ﬁne ｶﾞ ℌ", "dog 1 fine ガ h"),
-        ({"normalization": "nfc"}, "Ｄｏｇ ① ﬁne", "ｄｏｇ ① ﬁne"),
-        ({"lowercase": False}, "A Dog, RED!", "A Dog RED"),
-        ({"punctuation": "keep"}, "A dog's  t-shirt: €5 🐶.", "a dog's t-shirt: €5 🐶."),
-        ({"lowercase": False, "punctuation": "keep"}, " Ein „Hund“ ", "Ein „Hund“"),
-    ],
-)
-def test_each_setting_of_the_standardization_has_its_effect(settings, caption, expected):
-    assert Standardization(**settings)(caption) == unicodedata.normalize("NFC", expected)
-
-
-def test_the_default_standardization_is_that_of_the_tutorial():
-    for text in ("A dog's t-shirt, RED!", "Ｄｏｇ ①", "e-\u0301a"):
-        assert Standardization()(text) == standardize(text)
-
-
-@pytest.mark.parametrize("normalization", ["nfc", "nfkc"])
-@pytest.mark.parametrize("punctuation", ["delete", "keep"])
-def test_standardizing_any_character_twice_changes_nothing(normalization, punctuation):
-    standardization = Standardization(normalization, punctuation=punctuation)
-    characters = (chr(code) for code in range(0x3400) if not 0xD800 <= code < 0xE000)
-    for character in characters:
-        once = standardization(f"a{character}\u0301 {character}Z")
-        assert standardization(once) == once, hex(ord(character))
 
 
 def test_the_standardization_is_saved_with_the_vocabulary(tmp_path):
