@@ -127,16 +127,16 @@ def features(raw: Path, folder: Path, extractor: Extractor) -> dict[str, bytes]:
 def test_features_with_a_store_are_the_same_and_raw_shards_are_uploaded_once(
     raw, extractor, tmp_path, monkeypatch
 ):
-    wanted = features(raw, tmp_path / "here", extractor)
+    expected = features(raw, tmp_path / "here", extractor)
     monkeypatch.setenv("CAPTIONING_STORE", f"s3://{BUCKET}/work")
-    assert features(raw, tmp_path / "first", extractor) == wanted
+    assert features(raw, tmp_path / "first", extractor) == expected
     # Raw shards stay in the store for other extractors; features are removed from it.
     uploaded = {f"work/raw/{sha256(path)}.parquet" for path in raw.iterdir()}
     assert set(objects("work/")) == uploaded
     for key in uploaded:  # A second upload would remove the mark.
         mark = {"TagSet": [{"Key": "first", "Value": "yes"}]}
         client().put_object_tagging(Bucket=BUCKET, Key=key, Tagging=mark)
-    assert features(raw, tmp_path / "second", extractor) == wanted
+    assert features(raw, tmp_path / "second", extractor) == expected
     for key in uploaded:
         assert client().get_object_tagging(Bucket=BUCKET, Key=key)["TagSet"], "uploaded again"
 
@@ -146,8 +146,8 @@ def test_finished_shards_in_the_store_are_used(raw, extractor, tmp_path, monkeyp
     """A machine that continues the work of a lost one does not extract them again."""
     place = f"s3://{BUCKET}/lost"
     monkeypatch.setenv("CAPTIONING_STORE", place)
-    wanted = features(raw, tmp_path / "first", extractor)
-    (summary,) = json.loads(wanted["index.json"])["splits"]["train"]
+    expected = features(raw, tmp_path / "first", extractor)
+    (summary,) = json.loads(expected["index.json"])["splits"]["train"]
     shard = tmp_path / "first/features" / summary["file"]
     (tmp_path / "summary").write_text(json.dumps(summary))
     delivered = Store(f"{place}/features/0123456789abcdef")
@@ -158,7 +158,7 @@ def test_finished_shards_in_the_store_are_used(raw, extractor, tmp_path, monkeyp
     raw_shard = raw / f"{shard.stem}.parquet"
     (tmp_path / "zeros").write_bytes(bytes(raw_shard.stat().st_size))
     damaged.put(tmp_path / "zeros", f"{sha256(raw_shard)}.parquet")
-    assert features(raw, tmp_path / "second", extractor) == wanted
+    assert features(raw, tmp_path / "second", extractor) == expected
     with pytest.raises(InputError, match="checksum differed"):
         features(raw, tmp_path / "third", extractor)
 

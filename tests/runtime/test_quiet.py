@@ -62,8 +62,8 @@ def test_harmless_lines_are_hidden_and_all_others_pass_in_order():
     lines = [line for pair in zip(HARMLESS, UNKNOWN, strict=False) for line in pair] + UNKNOWN
     done = python(f"with quiet_tensorflow():\n    for line in {lines!r}:\n        raw(line)\n")
     assert done.returncode == 0
-    wanted = [line for line in lines if line not in HARMLESS]
-    assert done.stderr == "".join(f"{line}\n" for line in wanted)
+    expected = [line for line in lines if line not in HARMLESS]
+    assert done.stderr == "".join(f"{line}\n" for line in expected)
 
 
 def test_python_and_cpp_write_in_the_order_in_which_they_were_called():
@@ -77,9 +77,9 @@ def test_python_and_cpp_write_in_the_order_in_which_they_were_called():
         "    print(' line', file=sys.stderr)\n"
         "    1 / 0\n"
     )
-    wanted = [f"{who} {number}" for number in range(300) for who in ("raw", "python")]
+    expected = [f"{who} {number}" for number in range(300) for who in ("raw", "python")]
     lines = done.stderr.splitlines()
-    assert lines[:601] == [*wanted, "unfinished line"]
+    assert lines[:601] == [*expected, "unfinished line"]
     assert lines[601].startswith("Traceback") and lines[-1] == "ZeroDivisionError: division by zero"
     assert done.returncode == 1
 
@@ -203,8 +203,8 @@ def test_lines_are_recognized_however_they_are_read(size):
     text = "\n".join([*UNKNOWN, *HARMLESS, "\r50%", *HARMLESS, "end"]).encode()
     lines = LineFilter()
     passed = [lines.feed(text[at : at + size]) for at in range(0, len(text), size)]
-    wanted = "\n".join([*UNKNOWN, "\r50%", "end"]).encode()
-    assert b"".join(passed) + lines.flush() == wanted
+    expected = "\n".join([*UNKNOWN, "\r50%", "end"]).encode()
+    assert b"".join(passed) + lines.flush() == expected
 
 
 def test_the_rest_of_a_line_is_no_line_of_its_own():

@@ -36,7 +36,7 @@ def any_params(monkeypatch):
         (errno.EACCES, "Permission denied: make the folder writable, then run `dvc repro`"),
     ],
 )
-def test_a_disk_that_cannot_be_written_to_is_told_in_one_line(code, advice):
+def test_a_disk_that_cannot_be_written_to_is_reported_in_one_line(code, advice):
     def work(_):
         raise OSError(code, os.strerror(code), "data/x")
 
@@ -96,8 +96,8 @@ def test_lines_of_a_stage_reach_a_log_at_once_and_in_order(tmp_path):
     )
     command = [sys.executable, script]
     output = subprocess.check_output(command, stderr=subprocess.STDOUT, text=True)
-    wanted = [f"{kind} {number}" for number in range(20) for kind in ("out", "error", "raw")]
-    assert output.splitlines() == [*wanted, "work: data/work, metrics/work.json"]
+    expected = [f"{kind} {number}" for number in range(20) for kind in ("out", "error", "raw")]
+    assert output.splitlines() == [*expected, "work: data/work, metrics/work.json"]
 
 
 @pytest.mark.parametrize("name", STAGES)

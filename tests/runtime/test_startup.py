@@ -31,7 +31,7 @@ def imported(folder: Path, *arguments: str) -> tuple[set[str], subprocess.Comple
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_wrong_params_are_told_before_anything_heavy_is_imported(stage, tmp_path):
+def test_wrong_params_are_reported_before_anything_heavy_is_imported(stage, tmp_path):
     params = (ROOT / "params.yaml").read_text(encoding="utf-8")
     (tmp_path / "params.yaml").write_text(params.replace("max_length: 50", "max_length: fifty"))
     packages, done = imported(tmp_path, str(ROOT / "stages" / f"{stage}.py"))
@@ -47,7 +47,7 @@ def test_help_imports_nothing_heavy(arguments, tmp_path):
     assert not packages & {*HEAVY, "dvc", "numpy", "pyarrow"}
 
 
-def test_an_unreadable_picture_is_told_before_anything_heavy_is_imported(tmp_path):
+def test_an_unreadable_image_is_reported_before_anything_heavy_is_imported(tmp_path):
     packages, done = imported(tmp_path, "-m", "captioning", "caption", "missing.jpg")
     assert done.returncode == 1 and "missing.jpg: can't be read" in done.stderr
     assert not packages & HEAVY

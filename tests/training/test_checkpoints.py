@@ -86,25 +86,25 @@ def reports_made(folder: Path) -> int:
 )
 def test_a_resumed_run_ends_like_an_uninterrupted_one(tmp_path, changes):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    wanted = run(whole, **changes)
+    expected = run(whole, **changes)
     for report in (2, 4):
-        if report <= wanted[1].reports:
+        if report <= expected[1].reports:
             with pytest.raises(KilledError):
                 run(cut, cut=report, **changes)
     found = run(cut, **changes)
-    for one, other in zip(wanted[0], found[0], strict=True):
+    for one, other in zip(expected[0], found[0], strict=True):
         np.testing.assert_array_equal(one, other)
-    assert found[1:] == wanted[1:]
+    assert found[1:] == expected[1:]
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path):
-    wanted = run(tmp_path, epochs=3)
+    expected = run(tmp_path, epochs=3)
     # DVC removes a stage's outputs before it runs the stage again.
     (tmp_path / "training.csv").unlink()
     found = run(tmp_path, cut=1, epochs=3)
-    for one, other in zip(wanted[0], found[0], strict=True):
+    for one, other in zip(expected[0], found[0], strict=True):
         np.testing.assert_array_equal(one, other)
-    assert found[1:] == wanted[1:]
+    assert found[1:] == expected[1:]
 
 
 def test_finished_reports_are_not_trained_again(tmp_path):

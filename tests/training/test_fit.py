@@ -46,20 +46,20 @@ def test_the_loss_leaves_out_padding_and_unknown_words():
     logits[..., list(BANNED)] = -1e9
     targets = np.array([[5, 1, 7, 0]])
     log_p = keras.ops.convert_to_numpy(keras.ops.log_softmax(logits))
-    wanted = -(log_p[0, 0, 5] + log_p[0, 2, 7]) / 2
-    assert float(MaskedCrossEntropy()(targets, logits)) == pytest.approx(wanted, rel=1e-5)
+    expected = -(log_p[0, 0, 5] + log_p[0, 2, 7]) / 2
+    assert float(MaskedCrossEntropy()(targets, logits)) == pytest.approx(expected, rel=1e-5)
     metric = TokenCrossEntropy()
     metric.update_state(targets, logits)
-    assert float(metric.result()) == pytest.approx(wanted, rel=1e-5)
+    assert float(metric.result()) == pytest.approx(expected, rel=1e-5)
 
 
 def test_label_smoothing_spreads_over_allowed_tokens_only():
     logits = np.random.default_rng(0).normal(size=(1, 1, VOCABULARY)).astype("float32")
     logits[..., list(BANNED)] = -1e9
     log_p = keras.ops.convert_to_numpy(keras.ops.log_softmax(logits))[0, 0, 3:]
-    wanted = -(0.9 * log_p[4] + 0.1 * log_p.mean())
+    expected = -(0.9 * log_p[4] + 0.1 * log_p.mean())
     found = float(MaskedCrossEntropy(0.1)(np.array([[7]]), logits))
-    assert found == pytest.approx(wanted, rel=1e-4)
+    assert found == pytest.approx(expected, rel=1e-4)
 
 
 def test_accuracy_leaves_out_padding_and_unknown_words():
@@ -112,9 +112,9 @@ def test_a_part_weighs_as_much_as_it_has_targets():
     loss = MaskedCrossEntropy(0.1)
     model = SplitBatch(decoder, 2)
     model.compile(loss=loss)
-    wanted = float(loss(targets, decoder(features)))
+    expected = float(loss(targets, decoder(features)))
     found = float(model.compute_loss(y=targets, y_pred=model(features, training=True)))
-    assert found == pytest.approx(wanted, rel=1e-6)
+    assert found == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_output_kernel_gets_the_gradient_of_a_matrix_product():
@@ -178,20 +178,20 @@ def test_the_loss_and_its_gradient_equal_those_of_automatic_differentiation(smoo
     spread = tf.constant(allowed / allowed.sum() * smoothing, "float32")
 
     def automatic():
-        wanted = tf.one_hot(targets, VOCABULARY) * (1 - smoothing) + spread
-        losses = -tf.reduce_sum(wanted * tf.nn.log_softmax(logits), axis=-1)
+        expected = tf.one_hot(targets, VOCABULARY) * (1 - smoothing) + spread
+        losses = -tf.reduce_sum(expected * tf.nn.log_softmax(logits), axis=-1)
         return tf.reduce_mean(tf.boolean_mask(losses, ~np.isin(targets, BANNED)))
 
-    found, wanted = [], []
+    found, expected = [], []
     for function, results in (
         (lambda: MaskedCrossEntropy(smoothing)(targets, logits), found),
-        (automatic, wanted),
+        (automatic, expected),
     ):
         with tf.GradientTape() as tape:
             loss = 3 * function()
         results += [loss, tape.gradient(loss, logits)]
-    np.testing.assert_allclose(found[0], wanted[0], rtol=1e-5)
-    np.testing.assert_allclose(found[1], wanted[1], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-5)
+    np.testing.assert_allclose(found[1], expected[1], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("clip_norm", [None, 0.5])
@@ -215,5 +215,5 @@ def test_the_fused_optimizer_equals_keras_adamw(clip_norm):
             rows = tf.IndexedSlices(found, tf.constant([1, 5, 1]), tf.constant([9, 4]))
             optimizer.apply([*dense, table_gradient(rows)], weights)
         ends.append([keras.ops.convert_to_numpy(weight) for weight in weights])
-    for found, wanted in zip(*ends, strict=True):
-        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+    for found, expected in zip(*ends, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)

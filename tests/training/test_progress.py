@@ -1,4 +1,4 @@
-"""What a training run prints, in a log and on a terminal."""
+"""The output of a training run, in a log and on a terminal."""
 
 from __future__ import annotations
 

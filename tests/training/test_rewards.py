@@ -43,22 +43,24 @@ def test_cider_d_is_that_of_pycocoevalcap():
     found = CaptionReward.fit(REFERENCES, bleu_weight=0)(padded(CAPTIONS), padded(REFERENCES))
     truth = {i: [words(ids) for ids in image] for i, image in enumerate(REFERENCES)}
     for index in range(2):
-        said = {i: [words(image[index])] for i, image in enumerate(CAPTIONS)}
-        _, wanted = Cider().compute_score(truth, said)
-        np.testing.assert_allclose(found[:, index], wanted, rtol=1e-5)
+        captions = {i: [words(image[index])] for i, image in enumerate(CAPTIONS)}
+        _, expected = Cider().compute_score(truth, captions)
+        np.testing.assert_allclose(found[:, index], expected, rtol=1e-5)
     assert found.std() > 0.1
 
 
 def test_bleu_is_that_of_sacrebleu_with_add_one_smoothing():
     plain, both = (CaptionReward.fit(REFERENCES, bleu_weight=w) for w in (0.0, 2.0))
-    said, truth = padded(CAPTIONS), padded(REFERENCES)
-    added = both(said, truth) - plain(said, truth)
+    captions, truth = padded(CAPTIONS), padded(REFERENCES)
+    added = both(captions, truth) - plain(captions, truth)
     bleu = BLEU(tokenize="none", smooth_method="add-k", smooth_value=1)
     for image in range(30):
         references = [[words(ids[:-1])] for ids in REFERENCES[image]]
         for index in range(2):
-            wanted = bleu.corpus_score([words(CAPTIONS[image][index][:-1])], references).score / 100
-            assert added[image, index] == pytest.approx(2 * wanted, abs=1e-5)
+            expected = (
+                bleu.corpus_score([words(CAPTIONS[image][index][:-1])], references).score / 100
+            )
+            assert added[image, index] == pytest.approx(2 * expected, abs=1e-5)
 
 
 def test_document_frequencies_are_those_of_the_train_split():
@@ -75,8 +77,8 @@ def test_document_frequencies_are_those_of_the_train_split():
 def test_a_complete_caption_gets_more_than_one_that_breaks_off():
     reward = CaptionReward.fit(REFERENCES, bleu_weight=5)
     truth = np.array([[[START, 4, 5, 6, 7, END]]], np.int32)
-    said = np.array([[[START, 4, 5, 6, 7, END], [START, 4, 5, 6, END, 0]]], np.int32)
-    whole, cut = reward(said, truth)[0]
+    captions = np.array([[[START, 4, 5, 6, 7, END], [START, 4, 5, 6, END, 0]]], np.int32)
+    whole, cut = reward(captions, truth)[0]
     assert whole == pytest.approx(15, rel=1e-5)
     assert cut < 12
 
@@ -85,6 +87,6 @@ def test_missing_references_and_empty_captions_give_finite_rewards():
     reward = CaptionReward.fit(REFERENCES, bleu_weight=5)
     one = np.array([[[START, 4, 5, END]]], np.int32)
     with_padding = np.concatenate([one, np.zeros_like(one)], axis=1)
-    said = np.array([[[START, 4, 6, END], [START, END, 0, 0]]], np.int32)
-    np.testing.assert_array_equal(reward(said, one), reward(said, with_padding))
-    assert np.isfinite(reward(said, one)).all()
+    captions = np.array([[[START, 4, 6, END], [START, END, 0, 0]]], np.int32)
+    np.testing.assert_array_equal(reward(captions, one), reward(captions, with_padding))
+    assert np.isfinite(reward(captions, one)).all()

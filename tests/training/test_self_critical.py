@@ -39,8 +39,8 @@ def test_packed_captions_have_the_probability_with_which_they_were_sampled():
     inputs, targets, _ = pack_weighted(drawn["tokens"], tf.zeros((4, 3)))
     logits = decoder({"features": FEATURES, "tokens": inputs})
     losses = np.where(targets == 0, 0, token_cross_entropy(targets, logits))
-    wanted = -drawn["log_probability"].numpy().sum(axis=1)
-    np.testing.assert_allclose(losses.sum(axis=1), wanted, rtol=1e-4)
+    expected = -drawn["log_probability"].numpy().sum(axis=1)
+    np.testing.assert_allclose(losses.sum(axis=1), expected, rtol=1e-4)
 
 
 def test_sampled_captions_of_an_image_differ():
@@ -139,17 +139,17 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(tmp_path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     whole.mkdir()
     cut.mkdir()
-    wanted = run_refine(whole, 5, Interrupt(0))
+    expected = run_refine(whole, 5, Interrupt(0))
     for at in (2, 4):
         with pytest.raises(KilledError):
             run_refine(cut, 5, Interrupt(at))
     found = run_refine(cut, 5, Interrupt(0))
     # A finished run is not trained again.
     again = run_refine(cut, 5, Interrupt(1))
-    for one, *others in zip(wanted[0], found[0], again[0], strict=True):
+    for one, *others in zip(expected[0], found[0], again[0], strict=True):
         np.testing.assert_array_equal(one, others[0])
         np.testing.assert_array_equal(one, others[1])
-    assert again[1:] == found[1:] == wanted[1:]
+    assert again[1:] == found[1:] == expected[1:]
     rows = [line.split(",") for line in found[2].decode().splitlines()[1:]]
     assert len(rows) == found[1].reports == 5
     assert found[1].best["val_reward"] == max(float(row[4]) for row in rows)

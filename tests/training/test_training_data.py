@@ -97,8 +97,8 @@ def test_references_are_all_captions_of_each_image_in_order(folder):
     data = open_data(folder)
     features, captions = next(iter(data.references("train")))
     assert features.shape == (2, 2, 2, 4)
-    said = [[data.vocabulary.decode(ids) for ids in image] for image in captions.numpy()]
-    assert said == [["a dog", "one dog runs"], ["a cat", ""]]
+    decoded = [[data.vocabulary.decode(ids) for ids in image] for image in captions.numpy()]
+    assert decoded == [["a dog", "one dog runs"], ["a cat", ""]]
 
 
 def test_shuffled_references_repeat_without_end_and_depend_on_the_seed(folder):

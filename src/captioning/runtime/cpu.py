@@ -1,4 +1,4 @@
-"""What the processor of this machine can do."""
+"""Finds out what the processor of this machine supports."""
 
 from __future__ import annotations
 

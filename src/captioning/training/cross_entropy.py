@@ -47,8 +47,8 @@ def smoothed_cross_entropy(
         def gradient(*arguments: Any, upstream: Any = None) -> Any:
             scale = (arguments[0] if upstream is None else upstream) * weights
             own = ops.equal(ids[None, :], targets[:, None])
-            wanted = ops.where(own, spread + (1.0 - smoothing), spread)
-            return (ops.exp(log_p) - wanted) * scale[:, None]
+            distribution = ops.where(own, spread + (1.0 - smoothing), spread)
+            return (ops.exp(log_p) - distribution) * scale[:, None]
 
         return ops.sum(losses * weights), gradient
 

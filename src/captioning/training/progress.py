@@ -1,4 +1,4 @@
-"""What training prints: a progress bar on a terminal, and one line for every report."""
+"""The output of training: a progress bar on a terminal, and one line for every report."""
 
 from __future__ import annotations
 
