@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import re
 import sys
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 from tiny_training import PARAMS, make_batches, make_decoder
 
+from captioning.training import progress
 from captioning.training.data import MeasuredBatches
 from captioning.training.fit import fit
 from captioning.training.progress import Progress, duration
@@ -21,11 +24,18 @@ class Terminal(io.StringIO):
         return True
 
 
-def report(progress: Progress, epoch: int, steps: int, **logs: float) -> None:
-    progress.on_epoch_begin(epoch)
+@pytest.fixture
+def clock(monkeypatch) -> None:
+    """Ten seconds pass between one look at the clock and the next."""
+    seconds = count(0, 10)
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+
+
+def report(bar: Progress, epoch: int, steps: int, **logs: float) -> None:
+    bar.on_epoch_begin(epoch)
     for step in range(steps):
-        progress.on_train_batch_end(step)
-    progress.on_epoch_end(epoch, logs)
+        bar.on_train_batch_end(step)
+    bar.on_epoch_end(epoch, logs)
 
 
 def test_a_log_gets_one_line_a_report_with_the_figures_of_the_curves(tmp_path: Path, capsys):
@@ -51,7 +61,7 @@ def test_a_log_gets_one_line_a_report_with_the_figures_of_the_curves(tmp_path: P
             row[list(figures)].to_dict(), abs=6e-5
         )
         assert set(figures) == {"loss", *result.untrained}
-        assert re.search(r" \(\d+ s, at most \d+ s left\)$", line)
+        assert re.search(r" \((\d+ min )?\d+ s, at most (\d+ min )?\d+ s left\)$", line)
     assert stopped == "Stopped early: no better val_cross_entropy in 2 reports"
     number, figure = result.best["report"], result.best["val_cross_entropy"]
     assert best == (
@@ -60,29 +70,29 @@ def test_a_log_gets_one_line_a_report_with_the_figures_of_the_curves(tmp_path: P
 
 
 def test_a_terminal_gets_a_bar_with_rate_and_time_left_that_makes_way_for_the_line(
-    monkeypatch, capsys
+    clock, monkeypatch, capsys
 ):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    progress = Progress("Epoch", reports=2, steps=3, columns=["loss"])
-    progress.on_train_begin()
-    report(progress, 0, 3, loss=1.5)
+    bar = Progress("Epoch", reports=2, steps=3, columns=["loss"])
+    bar.on_train_begin()
+    report(bar, 0, 3, loss=1.5)
     bars = terminal.getvalue().split("\r")
     assert re.search(r"Epoch 1/2: +0%.*0/3 \[00:00<\?, \? steps/s\]", bars[1])
     assert bars[-1] == "" and bars[-2].strip() == ""
     assert "\n" not in terminal.getvalue()
-    assert capsys.readouterr().out == "Epoch 1/2: loss 1.5000 (0 s, at most 0 s left)\n"
+    assert capsys.readouterr().out == "Epoch 1/2: loss 1.5000 (10 s, at most 20 s left)\n"
 
 
-def test_a_resumed_run_says_where_it_resumes_and_counts_on(capsys):
-    progress = Progress("Report", reports=5, steps=1, columns=["loss"], resumed=3)
-    progress.on_train_begin()
-    report(progress, 3, 1, loss=0.25)
-    report(progress, 4, 1, loss=0.125)
+def test_a_resumed_run_says_where_it_resumes_and_counts_on(clock, capsys):
+    bar = Progress("Report", reports=5, steps=1, columns=["loss"], resumed=3)
+    bar.on_train_begin()
+    report(bar, 3, 1, loss=0.25)
+    report(bar, 4, 1, loss=0.125)
     assert capsys.readouterr().out.splitlines() == [
         "Resuming after report 3/5",
-        "Report 4/5: loss 0.2500 (0 s, at most 0 s left)",
-        "Report 5/5: loss 0.1250 (0 s)",
+        "Report 4/5: loss 0.2500 (10 s, at most 20 s left)",
+        "Report 5/5: loss 0.1250 (10 s)",
     ]
 
 
