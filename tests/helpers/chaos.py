@@ -4,7 +4,7 @@
 
 One small repository is reproduced undisturbed; in another like it, stages are killed (SIGKILL, the
 whole process group) at random moments, about half of the time while a file is being written. After
-each stage's kills `dvc repro` goes on, and `dvc.lock` and all figures must be those of the
+each stage's kills, `dvc repro` resumes, and `dvc.lock` and all figures must be those of the
 undisturbed run.
 """
 
@@ -60,8 +60,8 @@ class Kill:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--kills", type=int, default=60, help="in all (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of the moments")
+    parser.add_argument("--kills", type=int, default=60, help="number of kills (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="random seed of the moments (default: %(default)s)")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         kills = torment(Path(folder), options.kills, random.Random(options.seed))
@@ -82,8 +82,8 @@ def torment(folder: Path, number: int, chance: random.Random) -> list[Kill]:
         kills += kill_often(repository, stage, share, seconds, chance)
         output = dvc(repository, "repro", stage)
         if stage == "train":
-            epoch = re.search(r"Epoch (\d+)/", output)
-            print(f"train: went on at epoch {epoch and epoch[1]}", flush=True)
+            resumed = re.search(r"Resuming after epoch (\d+)/", output)
+            print(f"train: resumed after epoch {resumed[1] if resumed else 0}", flush=True)
         assert results(repository) == results(undisturbed), f"{stage}: other results"
         assert not list((repository / ".scratch").glob("*/*")), f"{stage}: scratch left behind"
         print(f"{stage}: {share} kills, same bytes", flush=True)
