@@ -99,9 +99,11 @@ def test_the_developers_lock_contains_the_pipelines_lock(python: str) -> None:
 
 
 def test_the_locks_cover_what_pyproject_requires() -> None:
+    requirements = metadata.requires("captioning")
+    assert requirements
     for lock, extra in (("pipeline", ""), ("developers", "dev")):
         versions = locked(lock)
-        for line in metadata.requires("captioning") or ():
+        for line in requirements:
             requirement = Requirement(line)
             if requirement.name == "captioning":
                 continue
