@@ -71,7 +71,6 @@ test: $(DEVELOPERS) ## run the tests, except those that take minutes
 	@$(PYTEST) -m 'not long'
 
 test-all: test ## run all tests; stages are killed 60 times
-	@$(BIN)/python tests/helpers/chaos.py
 	@$(PYTEST) -m long
 
 chaos: $(PIPELINE) ## kill stages 60 times and compare the results with an undisturbed run

@@ -14,7 +14,7 @@ from captioning.experiments import significance
 os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"
 
 # Files that take a minute or more: begun first, so that no process ends up alone with one.
-LONGEST = ("test_repro.py", "test_kills.py", "test_parts.py", "test_cluster.py")
+LONGEST = ("test_kills.py", "test_repro.py", "test_cluster.py", "test_parts.py", "test_backends.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

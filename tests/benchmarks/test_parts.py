@@ -51,6 +51,7 @@ def tiny(tmp_path_factory) -> BenchData:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("part", PARTS)
 def test_every_part_of_the_benchmark_runs(tiny, part):
     tiny.check()

@@ -16,7 +16,7 @@ from captioning.model import CaptionDecoder
 from captioning.model.archive import save_model
 from captioning.text import BANNED, END, PAD, START
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 # Captions and batch are large enough that decoding goes through all of its loops.
 VOCABULARY, LENGTH, IMAGES = 30, 20, 12
