@@ -60,8 +60,8 @@ class Kill:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--kills", type=int, default=60, help="number of kills (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="random seed of the moments (default: %(default)s)")
+    parser.add_argument("--kills", type=int, default=60, help="number of kills")
+    parser.add_argument("--seed", type=int, default=1, help="random seed")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         kills = torment(Path(folder), options.kills, random.Random(options.seed))
