@@ -113,7 +113,7 @@ def korean_folder(tmp_path_factory) -> Path:
     return write_model(tmp_path_factory.mktemp("korean"), vocabulary, captions)
 
 
-def test_a_model_of_subwords_captions_alone(korean_folder, pictures, capfd):
+def test_a_model_of_subwords_needs_only_its_own_folder(korean_folder, pictures, capfd):
     loaded = Captioner.load(korean_folder)
     assert loaded.vocabulary.standardization.punctuation == "keep"
     picture, out = str(pictures / "one.png"), pictures / "attention.png"
@@ -193,7 +193,7 @@ def test_command_refuses_impossible_options(arguments, message, capsys):
     assert message in capsys.readouterr().err
 
 
-def test_version(capsys):
+def test_command_prints_the_version(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
     assert capsys.readouterr().out == f"captioning {metadata.version('captioning')}\n"

@@ -93,7 +93,7 @@ def test_features_of_another_backbone_are_refused(raw):
     bundle = make_bundle()
     other = Bundle(bundle.decoder, bundle.vocabulary, {**SOURCE, "image_size": 96})
     decoder = make_decoder(bundle.decoder, "greedy")
-    with pytest.raises(InputError, match="was extracted by .* but the model was trained on"):
+    with pytest.raises(InputError, match="was extracted with .* but the model was trained on"):
         next(caption_split(other, decoder, write_features(raw), raw, "test", 4))
 
 
@@ -105,7 +105,7 @@ def test_features_in_another_order_than_the_raw_table_are_refused(raw):
         next(caption_split(bundle, decoder, features, raw, "test", 4))
 
 
-def test_subwords_have_a_map_each_and_each_word_the_mean_of_its_own(raw):
+def test_each_subword_has_a_map_and_each_word_the_mean_of_its_subwords(raw):
     bundle = make_bundle(SubwordVocabulary.fit(WORDS, 24))
     decoder = make_decoder(bundle.decoder, "sample", temperature=1.0, seed=2)
     found = list(caption_split(bundle, decoder, write_features(raw), raw, "test", 3))

@@ -59,7 +59,7 @@ def test_bleu_computed_by_hand():
     assert metrics["bleu_4"] == 0
 
 
-def test_short_captions_pay_the_brevity_penalty_of_the_closest_reference():
+def test_the_brevity_penalty_uses_the_reference_closest_in_length():
     # References of 2 and 6 words are equally far from 4: the shorter one counts, so no penalty.
     near = aggregate(image_statistics(["a b c d"], [["a b", "a b c d e f"]]))
     assert near["bleu_1"] == pytest.approx(1)
@@ -98,7 +98,7 @@ def test_cider_d_computed_by_hand():
     assert statistics.cider_d.tolist() == pytest.approx([expected, 0, 10])
 
 
-def test_cider_d_pays_for_length():
+def test_cider_d_penalizes_other_lengths():
     # Against "p q" a caption of one more bigram loses exp(-1 / (2 * 6^2)) besides the cosine.
     same, longer = (
         image_statistics([caption, "x"], [["p q"], ["x"]]).cider_d[0]
@@ -132,7 +132,7 @@ def test_resamples_follow_the_seed_and_are_the_same_for_all_systems():
     assert (better["rouge_l"] > values["rouge_l"]).all()
 
 
-def test_a_resample_counts_an_image_as_often_as_it_is_drawn():
+def test_an_image_counts_as_often_as_a_resample_draws_it():
     predictions, references = corpus(10, images=6, shortest=4)
     chosen = np.array([0, 0, 3, 5, 5, 5])
     drawn = aggregate(image_statistics(predictions, references), chosen)
@@ -169,7 +169,7 @@ CHINESE_REFERENCES = [["一只小狗在草地上跑。", "狗在跑"], ["两只�
         ("none", KOREAN, KOREAN_REFERENCES),
     ],
 )
-def test_all_metrics_are_of_the_same_words(tokenizer, predictions, references):
+def test_all_metrics_compare_the_same_words(tokenizer, predictions, references):
     statistics = image_statistics(predictions, references, ScoringTokenizer(tokenizer))
     metrics = aggregate(statistics)
     # sacrebleu's own figure, with its tokenizer, on the standardised text.
@@ -189,7 +189,7 @@ def test_all_metrics_are_of_the_same_words(tokenizer, predictions, references):
     np.testing.assert_allclose(statistics.cider_d, coco_score(Cider(), cut, given)[1])
 
 
-def test_characters_find_what_words_with_other_endings_hide():
+def test_characters_match_where_words_differ_in_their_endings():
     words, characters = (
         aggregate(image_statistics(KOREAN, KOREAN_REFERENCES, ScoringTokenizer(tokenizer)))
         for tokenizer in ("none", "char")

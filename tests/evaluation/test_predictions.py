@@ -1,4 +1,4 @@
-"""The file of captions and references."""
+"""Reading and writing the file of captions and references."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_bad_line_is_refused_by_number(tmp_path, line, message):
     write_predictions(path, ROWS)
     path.write_bytes(path.read_bytes() + f"{line}\n".encode())
     with pytest.raises(
-        InputError, match=rf"predictions\.jsonl line 3 is no prediction: .*{message}"
+        InputError, match=rf"predictions\.jsonl line 3 is not a prediction: .*{message}"
     ):
         read_predictions(path)
 
@@ -85,21 +85,21 @@ def test_a_file_cut_off_is_refused(tmp_path):
     path = tmp_path / "predictions.jsonl"
     write_predictions(path, ROWS)
     path.write_bytes(path.read_bytes()[:-5])
-    with pytest.raises(InputError, match=r"predictions\.jsonl line 2 is no prediction: .*EOF"):
+    with pytest.raises(InputError, match=r"predictions\.jsonl line 2 is not a prediction: .*EOF"):
         read_predictions(path)
 
 
-def test_bytes_that_are_no_text_are_refused(tmp_path):
+def test_bytes_that_are_not_utf_8_are_refused(tmp_path):
     path = tmp_path / "predictions.jsonl"
     path.write_bytes(LINE.encode().replace(b"x", b"\xff") + b"\n")
-    with pytest.raises(InputError, match=r"predictions\.jsonl line 1 is no prediction"):
+    with pytest.raises(InputError, match=r"predictions\.jsonl line 1 is not a prediction"):
         read_predictions(path)
 
 
 def test_an_image_named_twice_is_refused(tmp_path):
     path = tmp_path / "predictions.jsonl"
     write_predictions(path, [*ROWS, ROWS[0]])
-    with pytest.raises(InputError, match=r"line 3: image 'a\.jpg' is on line 1 already"):
+    with pytest.raises(InputError, match=r"line 3: image 'a\.jpg' is already on line 1"):
         read_predictions(path)
 
 

@@ -80,7 +80,7 @@ def test_all_metrics_are_those_of_coco_caption():
 
 
 @needs_java
-def test_a_text_has_the_same_words_whatever_stands_beside_it():
+def test_the_words_of_a_text_do_not_depend_on_the_texts_beside_it():
     texts = [
         *CAPTIONS,
         "vitamin A.",
@@ -109,7 +109,7 @@ def test_the_language_of_the_machine_changes_no_word(monkeypatch):
 
 
 @needs_java
-def test_the_report_names_the_tokenizer_and_compares_train_captions_by_it():
+def test_the_report_names_the_tokenizer_and_uses_it_for_train_captions():
     tokenizer = ScoringTokenizer("ptb", "nfkc").check()
     report = score(
         ["a dog's", "ﬁsh"], [["The DOG's"], ["a fish"]], 100, 1, ["A dog 's."], tokenizer
@@ -119,13 +119,13 @@ def test_the_report_names_the_tokenizer_and_compares_train_captions_by_it():
     assert "text NFKC lower case, cut by stanford-corenlp-3.4.1, without" in report["signature"]
 
 
-def test_without_java_the_tokenizer_says_so(monkeypatch, tmp_path):
+def test_missing_java_is_reported(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match="tokenizer ptb needs Java, but there is no `java`"):
         ScoringTokenizer("ptb").check()
 
 
-def test_a_java_that_does_not_run_says_why(monkeypatch, tmp_path):
+def test_the_error_says_why_java_failed(monkeypatch, tmp_path):
     # As on macOS, where a stub stands for Java that is not installed.
     stub = tmp_path / "java"
     stub.write_text(f"#!{sys.executable}\nimport sys\nsys.exit('Unable to locate Java')\n")
@@ -137,7 +137,7 @@ def test_a_java_that_does_not_run_says_why(monkeypatch, tmp_path):
         ScoringTokenizer("ptb").check()
 
 
-def test_the_stage_asks_for_java_before_it_captions_anything(monkeypatch, tmp_path):
+def test_the_stage_needs_java_before_it_captions_anything(monkeypatch, tmp_path):
     from evaluate import evaluate
 
     from captioning.params.stages import load_params

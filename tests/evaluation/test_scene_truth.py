@@ -1,4 +1,4 @@
-"""Captions against the objects of their picture, attention against their boxes."""
+"""Captions are compared with the objects of their image, attention with the boxes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_false_claim_is_found(caption, wrong):
     assert getattr(judge(caption, OBJECTS), wrong) is False
 
 
-def test_what_is_not_claimed_is_not_judged():
+def test_claims_that_a_caption_does_not_make_are_not_judged():
     verdict = judge("red stars", OBJECTS)
     assert verdict.pair_true
     assert (verdict.size_true, verdict.count_true, verdict.relation_true) == (None, None, None)
@@ -70,7 +70,7 @@ def test_a_caption_without_a_pair_is_not_true():
         assert not judge(caption, OBJECTS).pairs_all_true
 
 
-def test_one_true_pair_of_two_is_some_but_not_all():
+def test_with_one_of_two_pairs_true_some_but_not_all_are_true():
     verdict = judge("two large red stars to the left of a small green ring", OBJECTS)
     assert verdict.pair_true and not verdict.pairs_all_true
 
@@ -104,7 +104,7 @@ def test_attention_peak_counts_where_the_highest_cell_lies_in_the_box():
     assert miss["attention_peak_in_box"] == 0 and miss["attention_cell_in_box"] == 0
 
 
-def test_chance_is_measured_with_the_peaks_of_other_pictures():
+def test_chance_is_measured_with_the_peaks_of_other_images():
     on_star, on_ring = (np.zeros((3, 7, 7), np.float32) for _ in range(2))
     on_star[:, 0, 0] = 1
     on_ring[:, 3, 5] = 1

@@ -17,7 +17,7 @@ def test_text_is_standardized_before_scoring():
     assert report["bleu_3"] == report["bleu_1"] == report["rouge_l"] == 1
 
 
-def test_intervals_hold_the_point_and_shrink_with_more_images():
+def test_intervals_contain_the_metric_and_shrink_with_more_images():
     width = {}
     for images in (50, 800):
         report = score(*corpus(7, images), bootstrap_samples=300, seed=1)
@@ -30,7 +30,7 @@ def test_intervals_hold_the_point_and_shrink_with_more_images():
         assert 0.1 < width[metric, 800] / width[metric, 50] < 0.5
 
 
-def test_the_report():
+def test_the_report_contains_metrics_counts_and_a_signature():
     report = score(
         ["A dog.", "a cat", "", "a bird sings"],
         [["a dog", "the dog"], ["a cat"], ["a bird"], ["a bird sings", "it sings"]],

@@ -25,14 +25,14 @@ def test_without_a_tokenizer_words_stand_between_spaces():
         ("ja-mecab", "猫が椅子に座っている。", "猫 が 椅子 に 座っ て いる"),
     ],
 )
-def test_words_may_be_morphemes(tokenizer, text, words):
+def test_mecab_cuts_texts_into_morphemes(tokenizer, text, words):
     assert ScoringTokenizer(tokenizer).check()([text]) == [words]
 
 
 @pytest.mark.parametrize(
     ("tokenizer", "package"), [("ja-mecab", "MeCab"), ("ko-mecab", "mecab_ko")]
 )
-def test_a_tokenizer_names_the_packages_that_it_lacks(monkeypatch, tokenizer, package):
+def test_a_tokenizer_names_missing_packages(monkeypatch, tokenizer, package):
     monkeypatch.setitem(sys.modules, package, None)
     for name in [name for name in sys.modules if name.startswith("sacrebleu.tokenizers.")]:
         monkeypatch.delitem(sys.modules, name)
@@ -56,7 +56,7 @@ def test_unknown_tokenizers_and_normal_forms_are_refused(values, message):
         ScoringTokenizer(*values)
 
 
-def test_every_choice_in_params_can_be_had():
+def test_every_choice_of_params_yaml_is_accepted():
     for field, key, section in (
         ("name", "tokenizer", EvaluateParams),
         ("normalization", "normalization", VocabularyParams),

@@ -87,7 +87,7 @@ def test_a_real_difference_is_significant(compare):
     assert "wrong" in changed[0]["after"][0]
 
 
-def test_metrics_and_intervals_are_those_of_evaluate(compare, experiments):
+def test_metrics_and_intervals_agree_with_stage_evaluate(compare, experiments):
     document = json.loads(compare("HEAD", "--json"))
     recorded = json.loads((experiments / "metrics/evaluate.json").read_text())
     found = document["experiments"][1]["metrics"]
@@ -97,7 +97,7 @@ def test_metrics_and_intervals_are_those_of_evaluate(compare, experiments):
         assert found[metric]["low"] <= recorded[metric] <= found[metric]["high"]
 
 
-def test_a_drop_that_is_noise_is_shown_as_noise(compare):
+def test_a_drop_that_is_noise_is_not_significant(compare):
     document = json.loads(compare("main", "small", "s2", "--json"))
     for against in document["against_baseline"]:
         assert against["differences"]["bleu_4"]["value"] < -0.03
@@ -134,7 +134,7 @@ def test_text_shows_captions_before_and_after(compare):
     assert "  model.error  0.3   0.8" in lines
 
 
-def test_markdown_has_tables_of_equal_rows(compare):
+def test_rows_of_a_markdown_table_have_equally_many_cells(compare):
     text = compare("main", "worse", "--markdown")
     assert text.startswith("## Captions compared\n") and "<details>" in text
     blocks = [block for block in text.split("\n\n") if block.startswith("|")]
@@ -161,7 +161,7 @@ def test_seeds_are_compared_by_mean_and_spread(compare):
     assert document["notes"] == []
 
 
-def test_groups_of_seeds_against_one_another(compare):
+def test_groups_of_seeds_are_compared_with_each_other(compare):
     text = compare("--seeds", "v1", "s2", "--seeds", "s3", "worse")
     assert "seeds 2 against seeds 1" in text and "margin over seeds" in text
     assert " ± " in text and "train.seed   1, 2     3, 1" in text
@@ -175,10 +175,10 @@ def test_groups_of_seeds_against_one_another(compare):
         (["HEAD", "fewer"], r"fewer lacks 4 images (image-36, image-37, image-38, …), which HEAD"),
         (["fewer", "HEAD"], r"fewer lacks 4 images (image-36, image-37, image-38, …), which HEAD"),
         (["HEAD", "others"], "others has other references than HEAD for 40 images (image-00, "),
-        (["HEAD", "gone"], "data/predictions.jsonl of gone is in neither Git, the DVC cache nor"),
+        (["HEAD", "gone"], "data/predictions.jsonl of gone is not in Git, the DVC cache or"),
     ],
 )
-def test_what_cannot_be_compared_is_named(compare, arguments, message):
+def test_the_error_names_what_cannot_be_compared(compare, arguments, message):
     output = compare(*arguments)
     assert output.startswith("error: ") and message in output and "Traceback" not in output
 
@@ -188,13 +188,13 @@ def test_what_cannot_be_compared_is_named(compare, arguments, message):
     [
         ("data/predictions.jsonl", None, "predictions", "of workspace is missing: run `dvc check"),
         ("metrics/evaluate.json", None, "figures", "of workspace is missing: run `dvc checkout`"),
-        ("metrics/evaluate.json", "[]", "figures", "of workspace must hold an object"),
+        ("metrics/evaluate.json", "[]", "figures", "of workspace must contain a JSON object"),
         ("metrics/evaluate.json", "{", "figures", "of workspace is not valid JSON"),
         ("params.yaml", "a: [", "params", "of workspace is not valid YAML"),
         ("params.yaml", "- 1", "params", "of workspace must contain a mapping"),
     ],
 )
-def test_bad_files_of_the_workspace_are_named(copy, path, content, part, message):
+def test_invalid_files_of_the_workspace_are_named(copy, path, content, part, message):
     Path(path).unlink()
     if content is not None:
         Path(path).write_text(content)
@@ -202,24 +202,24 @@ def test_bad_files_of_the_workspace_are_named(copy, path, content, part, message
         getattr(find_revision("workspace"), part)
 
 
-def test_broken_captions_name_revision_and_line(copy, capsys):
+def test_invalid_captions_are_named_by_revision_and_line(copy, capsys):
     Path("data/predictions.jsonl").write_text("{}\n")
     assert main(["compare", "HEAD"]) == 1
     error = capsys.readouterr().err
-    assert "data/predictions.jsonl of workspace line 1 is no prediction: image_id" in error
+    assert "data/predictions.jsonl of workspace line 1 is not a prediction: image_id" in error
 
 
-def test_figures_that_are_not_those_of_the_captions_are_noted(copy, capsys):
+def test_figures_that_do_not_belong_to_the_captions_are_noted(copy, capsys):
     Path("metrics/evaluate.json").write_text('{"bleu_4": 0.9}')
     assert main(["compare", "HEAD"]) == 0
     output = capsys.readouterr().out
     assert "metrics/evaluate.json of workspace says bleu_4 0.9000, but its captions score" in output
 
 
-def test_outside_a_repository(tmp_path, monkeypatch, capsys):
+def test_a_folder_outside_a_repository_is_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["compare", "HEAD"]) == 1
-    assert "this folder is in no DVC repository" in capsys.readouterr().err
+    assert "this folder is not in a DVC repository" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_outside_a_repository(tmp_path, monkeypatch, capsys):
         (["a", "--images", "-1"], "the number of images must be 0 or more"),
     ],
 )
-def test_bad_usage(arguments, message, capsys):
+def test_wrong_usage_is_refused(arguments, message, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["compare", *arguments])
     assert message in capsys.readouterr().err

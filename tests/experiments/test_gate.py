@@ -52,7 +52,7 @@ def test_a_drop_that_is_noise_passes(gate):
 
 
 @pytest.mark.slow
-def test_every_failure_has_its_reason(gate):
+def test_every_failure_has_a_reason(gate):
     limits = LIMITS.replace("{bleu_4: 0.3,", "{bleu_4: 0.3, bleu_9: 0,")
     status, lines, error = gate(limits, "--base", "HEAD")  # The workspace holds `worse`.
     assert (status, error) == (1, "")
@@ -82,7 +82,7 @@ def test_floors_need_neither_base_nor_captions(gate):
 
 
 @pytest.mark.slow
-def test_figures_that_are_not_those_of_the_captions_do_not_pass(
+def test_figures_that_do_not_belong_to_the_captions_do_not_pass(
     gate, experiments, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(shutil.copytree(experiments, tmp_path / "copy", symlinks=True))
@@ -100,11 +100,11 @@ def test_figures_that_are_not_those_of_the_captions_do_not_pass(
     [
         (["nope", "--base", "main"], "there is no revision 'nope'"),
         (["main", "--base", "nope"], "there is no revision 'nope'"),
-        (["main", "--base", "gone"], "data/predictions.jsonl of gone is in neither"),
+        (["main", "--base", "gone"], "data/predictions.jsonl of gone is not in"),
         (["fewer", "--base", "main"], "fewer lacks 4 images"),
     ],
 )
-def test_what_cannot_be_checked_has_its_own_status(gate, arguments, message):
+def test_the_status_is_2_if_limits_cannot_be_checked(gate, arguments, message):
     status, lines, error = gate(LIMITS, *arguments)
     assert (status, lines) == (2, []) and message in error
 
@@ -130,7 +130,7 @@ def test_limits_of_drops_need_a_base(gate, capsys):
         ("a: [", "is not valid YAML"),
     ],
 )
-def test_limits_that_make_no_sense_are_refused_by_name(limits, message, tmp_path, capsys):
+def test_invalid_limits_are_refused_by_name(limits, message, tmp_path, capsys):
     path = tmp_path / "limits.yaml"
     path.write_text(limits)
     with pytest.raises(InputError, match=message):
@@ -149,7 +149,7 @@ def test_missing_limits_are_named(tmp_path, monkeypatch, capsys):
     assert "gate.yaml is missing" in capsys.readouterr().err
 
 
-def test_the_projects_own_limits_are_good():
+def test_the_projects_own_limits_are_valid():
     limits = load_limits(ROOT / "gate.yaml")
     assert limits.floors and limits.largest_significant_drop
 

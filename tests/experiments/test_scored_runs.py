@@ -62,13 +62,13 @@ def test_params_name_the_tokenizer_and_older_params_mean_the_default(words, char
     assert own_tokenizer(characters) == ScoringTokenizer("char", "nfkc")
 
 
-def test_all_use_the_baselines_tokenizer_and_the_coarser_normal_form(words, characters):
+def test_all_revisions_use_the_baselines_tokenizer_and_nfkc_if_one_does(words, characters):
     assert common_tokenizer([words, characters]) == ScoringTokenizer("none", "nfkc")
     assert common_tokenizer([characters, words]) == ScoringTokenizer("char", "nfkc")
     assert common_tokenizer([words, words]) == ScoringTokenizer()
 
 
-def test_equal_captions_are_equal_whatever_they_were_evaluated_with(words, characters):
+def test_equal_captions_score_alike_whatever_they_were_evaluated_with(words, characters):
     assert words.figures["bleu_1"] != characters.figures["bleu_1"]
     found = compare([Experiment(r.name, (r,)) for r in (characters, words)], images=5)
     assert all(difference.value == 0 for difference in found.deltas[0].differences.values())

@@ -1,4 +1,4 @@
-"""Paired tests, held against sacrebleu's and computed by hand."""
+"""Paired tests, compared with sacrebleu's and computed by hand."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def sacrebleu_p(before: list[str], after: list[str], given: list[list[str]]) -> 
 
 
 @pytest.mark.parametrize(("share", "seed"), [(0.3, 2), (0.33, 1), (0.35, 3), (0.36, 4)])
-def test_p_is_sacrebleus(share, seed):
+def test_p_agrees_with_sacrebleu(share, seed):
     given = references(120)
     before, after = spoilt(given, 0.3, 1), spoilt(given, share, seed)
     found = paired_differences([run(before, given)], [run(after, given)])["bleu_4"]
@@ -71,7 +71,7 @@ def test_one_changed_caption_is_noise():
 
 
 @pytest.mark.parametrize("changed", [5, 6, 7])
-def test_p_is_that_of_the_sign_test_where_every_changed_caption_loses_alike(changed):
+def test_p_equals_that_of_a_sign_test_if_all_changed_captions_lose_alike(changed):
     given = [[f"a{number} b{number} c{number} d{number} e{number}"] for number in range(40)]
     before = [first for (first,) in given]
     after = ["x y z u v"] * changed + before[changed:]
@@ -110,7 +110,7 @@ def test_the_interval_of_a_mean_is_that_of_paired_differences():
     assert high - low > 2 * (found.high - found.low)  # Pairing is what makes it narrow.
 
 
-def test_noise_is_called_significant_as_rarely_as_the_level_says():
+def test_noise_is_rarely_significant():
     given = references(40)
     runs = [run(spoilt(given, 0.3, seed), given) for seed in range(14)]
     pairs = zip(runs[::2], runs[1::2], strict=True)

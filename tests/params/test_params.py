@@ -80,7 +80,7 @@ def test_numbers_in_every_notation_are_numbers(tmp_path, number):
     ],
     ids=str,
 )
-def test_possible_values_are_accepted(tmp_path, values):
+def test_valid_values_are_accepted(tmp_path, values):
     params = load_params(with_values(tmp_path, **values)).model_dump()
     for name, value in values.items():
         found = params
@@ -195,7 +195,7 @@ def test_a_batch_cannot_have_more_parts_than_images(tmp_path):
         load_params(with_values(tmp_path, **values))
 
 
-def test_objects_of_a_scene_must_be_in_order(tmp_path):
+def test_min_objects_must_not_exceed_max_objects(tmp_path):
     values = {"datasets__scenes__min_objects": 5, "datasets__scenes__max_objects": 4}
     message = r"\n  datasets.scenes: min_objects \(5\) is larger than max_objects \(4\)$"
     with pytest.raises(InputError, match=message):
@@ -241,7 +241,7 @@ def test_all_problems_are_listed_at_once(tmp_path):
         ("dataset: scenes\ndataset: flickr8k\n", "is not valid YAML: .*duplicate key"),
     ],
 )
-def test_a_file_that_is_no_mapping_is_refused(tmp_path, text, message):
+def test_a_file_that_is_not_a_mapping_is_refused(tmp_path, text, message):
     with pytest.raises(InputError, match=rf"(?s)params\.yaml {message}"):
         load_params(write(tmp_path, text))
 

@@ -1,4 +1,4 @@
-"""Captioning a whole split: features and raw rows in step, batch by batch.
+"""Captions a whole split, reading features and raw rows together, batch by batch.
 
 Legend: `T` tokens, `C` feature channels.
 """
@@ -26,14 +26,14 @@ from captioning.model.bundle import Bundle
 
 @dataclass(frozen=True)
 class CaptionedImage:
-    """One image's row of the raw table, its caption, and where the decoder looked.
+    """An image's row of the raw table, its caption, and where the decoder attended.
 
     Args:
-        row: of the raw table, without the image's bytes.
-        prediction: the caption and its references.
-        pieces: the tokens said, in words' vocabularies the words; "▁" begins a word of subwords.
-        words: which word of the caption each of them is part of, from 0, never falling.
-        attention: float32 `[pieces, height, width]`, one map for each of them.
+        row: row of the raw table, without the image's bytes.
+        prediction: caption and references.
+        pieces: tokens of the caption: words, or subwords, of which "▁" begins a word.
+        words: for each piece the index of its word in the caption, from 0, in ascending order.
+        attention: float32 `[pieces, height, width]`, one map for each piece.
     """
 
     row: Mapping[str, Any]
@@ -44,7 +44,7 @@ class CaptionedImage:
 
     @property
     def word_attention(self) -> NDArray[np.float32]:
-        """The mean map of each word's pieces, float32 `[words, height, width]`; sums to 1."""
+        """The mean map of each word's pieces, float32 `[words, height, width]`; each sums to 1."""
         if self.words == tuple(range(len(self.words))):
             return self.attention
         starts = np.unique(self.words, return_index=True)[1]
@@ -60,16 +60,24 @@ def caption_split(
     split: str,
     batch_images: int,
 ) -> Iterator[CaptionedImage]:
-    """Caption every image of a split, in the raw table's order.
+    """Caption every image of a split, in the order of the raw table.
+
+    Args:
+        bundle: trained decoder with its vocabulary.
+        decoder: search method over the bundle's decoder.
+        features: folder of feature maps.
+        raw: folder of the raw table.
+        split: `train`, `validation` or `test`.
+        batch_images: number of images in a batch.
 
     Raises:
-        InputError: the features are not those the model was trained on, or don't line up with
-            the raw table.
+        InputError: the features were extracted differently from those that the model was trained
+            on, or their shards do not contain the same images as the raw table.
     """
     if dict(features.extra) != bundle.source:
         raise InputError(
-            f"{features.folder} was extracted by {dict(features.extra)}, but the model was "
-            f"trained on {bundle.source}: run `dvc repro`"
+            f"{features.folder} was extracted with {dict(features.extra)}, but the model was "
+            f"trained on features of {bundle.source}: run `dvc repro`"
         )
     pairs = _pairs(features, raw, split)
     total = features.count(split)
@@ -82,11 +90,11 @@ def caption_split(
 def _pairs(
     features: RecordFolder, raw: Path | str, split: str
 ) -> Iterator[tuple[dict[str, Any], NDArray[Any]]]:
-    """Raw rows (without the image) and feature maps `[height, width, C]` of the same images."""
+    """Read raw rows, without the image's bytes, with the feature maps `[height, width, C]`."""
     paths = raw_shards(raw, split)
     if len(paths) != features.shards(split):
         raise InputError(
-            f"{raw} has {len(paths)} {split} shards, {features.folder} has "
+            f"{raw} has {len(paths)} {split} shards, but {features.folder} has "
             f"{features.shards(split)}: run `dvc repro --force features`"
         )
     for shard, path in enumerate(paths):
@@ -106,7 +114,7 @@ def _caption_images(
     images: list[tuple[dict[str, Any], NDArray[Any]]],
     batch_images: int,
 ) -> Iterator[CaptionedImage]:
-    """Caption some images, filled up to full batches so that every batch has one shape."""
+    """Caption images; the last batch is padded, so that all batches have the same shape."""
     features = np.stack([feature_map for _, feature_map in images])
     missing = -len(images) % batch_images
     padded = np.pad(features, ((0, missing), (0, 0), (0, 0), (0, 0)))
@@ -115,7 +123,7 @@ def _caption_images(
     attention = attention_maps(bundle.decoder, padded, tokens, batch_images)
     for index, (row, _) in enumerate(images):
         ids = tokens[index].tolist()
-        said = bundle.vocabulary.pieces(ids)
+        pieces = bundle.vocabulary.pieces(ids)
         prediction = Prediction(
             image_id=row["image_id"],
             caption=bundle.vocabulary.decode(ids),
@@ -125,7 +133,7 @@ def _caption_images(
         yield CaptionedImage(
             row,
             prediction,
-            tuple(piece for piece, _ in said),
-            tuple(word for _, word in said),
-            attention[index, : len(said)],
+            tuple(piece for piece, _ in pieces),
+            tuple(word for _, word in pieces),
+            attention[index, : len(pieces)],
         )

@@ -1,4 +1,4 @@
-"""Captions of a split with their references, as JSON Lines: what `evaluate` writes and scores."""
+"""Reads and writes the captions of a split with their references, as JSON Lines."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from captioning.core.files import atomic_path
 
 
 class Prediction(BaseModel):
-    """One caption; the arguments go by keyword.
+    """The caption of one image; arguments are given by keyword.
 
     Attributes:
-        image_id: as in the raw table.
-        caption: what the model says, standardised words.
-        references: what people say, as in the raw table.
-        log_probability: of the caption's tokens, `[END]` included, in nats; finite.
+        image_id: id in the raw table.
+        caption: caption by the model, in standardized words.
+        references: captions by people, as in the raw table.
+        log_probability: log-probability of the caption's tokens and `[END]`, in nats; finite.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
@@ -31,9 +31,10 @@ class Prediction(BaseModel):
 
 
 def write_predictions(path: Path | str, rows: Iterable[Prediction]) -> int:
-    """Write one JSON object a line: UTF-8, sorted keys; whole or not at all. Return their number.
+    """Write one JSON object in each line and return the number of lines.
 
-    `rows` is read as it is written, one row at a time.
+    The file is UTF-8 with sorted keys. It appears only when it is complete. `rows` is consumed one
+    row at a time.
     """
     number = 0
     with atomic_path(path) as temporary, temporary.open("wb") as file:
@@ -48,7 +49,7 @@ def read_predictions(path: Path | str) -> list[Prediction]:
     """Read a file that `write_predictions` wrote.
 
     Raises:
-        InputError: the file is missing, or a line is no prediction or repeats an image; names it.
+        InputError: the file is missing, or a line is not a prediction or repeats an image.
     """
     try:
         text = Path(path).read_bytes()
@@ -58,20 +59,24 @@ def read_predictions(path: Path | str) -> list[Prediction]:
 
 
 def parse_predictions(text: bytes, name: str) -> list[Prediction]:
-    """Parse what `write_predictions` wrote; `name` is what to call it in errors.
+    """Parse the content of a file that `write_predictions` wrote.
+
+    Args:
+        text: bytes of the file.
+        name: name of the file in error messages.
 
     Raises:
-        InputError: a line is no prediction or repeats an image; names it.
+        InputError: a line is not a prediction or repeats an image; the message names the line.
     """
     rows: list[Prediction] = []
     seen: dict[str, int] = {}
-    # By b"\n" alone: captions may hold other line separators.
+    # Split at b"\n" alone: captions may contain other line separators.
     for number, line in enumerate(text.removesuffix(b"\n").split(b"\n") if text else [], start=1):
         place = f"{name} line {number}"
         row = _prediction(place, line)
         if row.image_id in seen:
             raise InputError(
-                f"{place}: image {row.image_id!r} is on line {seen[row.image_id]} already"
+                f"{place}: image {row.image_id!r} is already on line {seen[row.image_id]}"
             )
         seen[row.image_id] = number
         rows.append(row)
@@ -79,7 +84,7 @@ def parse_predictions(text: bytes, name: str) -> list[Prediction]:
 
 
 def _prediction(place: str, line: bytes) -> Prediction:
-    """Parse one line, or raise an InputError that says what is wrong with it."""
+    """Parse one line; raise an InputError that lists its problems."""
     try:
         return Prediction.model_validate_json(line)
     except ValidationError as error:
@@ -87,4 +92,4 @@ def _prediction(place: str, line: bytes) -> Prediction:
         for problem in error.errors(include_url=False):
             key = ".".join(map(str, problem["loc"]))
             problems.append(f"{key}: {problem['msg']}" if key else problem["msg"])
-        raise InputError(f"{place} is no prediction: {'; '.join(problems)}") from None
+        raise InputError(f"{place} is not a prediction: {'; '.join(problems)}") from None

@@ -16,14 +16,14 @@ from captioning.evaluation.words import ScoringTokenizer
 
 
 class Observer:
-    """Looks at every captioned image as it passes, so that no more than a few are in memory.
+    """Collects figures and samples while captioned images stream past, and keeps only the samples.
 
     Args:
-        sample_images: number of images to keep as samples, the first ones.
+        sample_images: number of images to keep as samples; the first ones are kept.
         scenes: whether the images are drawn scenes, whose captions can be checked for truth.
 
     Attributes:
-        samples: the images kept.
+        samples: captioned images kept so far.
     """
 
     def __init__(self, sample_images: int, scenes: bool) -> None:
@@ -32,7 +32,7 @@ class Observer:
         self._scenes = (CaptionTruth(), AttentionPeaks()) if scenes else None
 
     def predictions(self, images: Iterable[CaptionedImage]) -> Iterator[Prediction]:
-        """Yield the prediction of every image after looking at it."""
+        """Observe every image and yield its prediction."""
         for image in images:
             if len(self.samples) < self._sample_images:
                 self.samples.append(image)
@@ -43,7 +43,7 @@ class Observer:
             yield image.prediction
 
     def metrics(self) -> dict[str, Any]:
-        """`grounding`, the figures of drawn scenes; empty for any other dataset."""
+        """Figures of drawn scenes, under the key `grounding`; empty for other datasets."""
         if self._scenes is None:
             return {}
         truth, peaks = self._scenes
@@ -51,7 +51,7 @@ class Observer:
 
 
 def write_captions(path: Path | str, images: Iterable[CaptionedImage], observer: Observer) -> None:
-    """Write every image's prediction to `path`, showing each image to `observer`."""
+    """Write the prediction of every image to `path` while `observer` observes the images."""
     write_predictions(path, observer.predictions(images))
 
 

@@ -1,4 +1,4 @@
-"""Sample captions of the test split, drawn with their attention maps."""
+"""Draws sample captions with their attention maps."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def plot_samples(
     """Draw each captioned image as a PNG in `folder`, named after its image id.
 
     Args:
-        folder: existing, empty folder.
+        folder: existing, empty folder for the PNG files.
         images: captioned images of one split.
-        raw: folder of the raw table, which has the pictures.
+        raw: folder of the raw table, which contains the images.
         split: `train`, `validation` or `test`.
     """
     wanted = {image.prediction.image_id: image for image in images}

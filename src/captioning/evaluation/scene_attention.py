@@ -1,8 +1,8 @@
-"""Does the attention lie on the object being named?
+"""Measures whether the decoder attends to the object that it is naming.
 
-`scenes` keeps every object's box, which no photograph set does.
+This is possible because the dataset `scenes` records the box of every object that it draws.
 
-Legend: `T` words of a caption; `H`, `W` the attention map's grid.
+Legend: `T` words of a caption; `H`, `W` rows and columns of an attention map.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _POINTS_PER_CELL = 8
 
 
 def object_words(caption: str, objects: Objects) -> list[tuple[int, list[Sequence[float]]]]:
-    """Where a caption names an object that is in the picture.
+    """Find the words of a caption that name objects of its image by color and shape.
 
     Returns:
-        For each such shape word, named with its colour: its place among the words, from 0, and
-        the boxes (x0, y0, x1, y1 in pixels) of the objects it names.
+        For each such shape word: its index in the caption, from 0, and the boxes (x0, y0, x1, y1
+        in pixels) of the objects that it names.
     """
     found = []
     for mention in parse_caption(caption).mentions:
@@ -37,9 +37,9 @@ def object_words(caption: str, objects: Objects) -> list[tuple[int, list[Sequenc
 
 
 class AttentionPeaks:
-    """How often the attention is highest inside the object that is being named.
+    """Counts how often the attention is highest inside the object that is being named.
 
-    Fed picture by picture, it keeps no map.
+    Images are added one by one; only positions are kept, no maps.
     """
 
     def __init__(self) -> None:
@@ -48,12 +48,12 @@ class AttentionPeaks:
         self._boxes: list[list[Sequence[float]]] = []
 
     def add(self, attention: NDArray[np.float32], caption: str, row: Mapping[str, Any]) -> None:
-        """Find the peaks of one picture.
+        """Find the attention peaks of one image.
 
         Args:
-            attention: float32 `[T, H, W]`, one map a word.
-            caption: of as many words.
-            row: of the raw table, with `objects`, `width` and `height`.
+            attention: float32 `[T, H, W]`, one map for each word.
+            caption: caption of `T` words.
+            row: row of the raw table, with `objects`, `width` and `height`.
         """
         size = (row["width"], row["height"])
         for place, named in object_words(caption, row["objects"]):
@@ -62,15 +62,16 @@ class AttentionPeaks:
             self._boxes.append(named)
 
     def metrics(self) -> dict[str, float | int | None]:
-        """Shares over all object words added.
+        """Shares over all object words (see `object_words`) of the images added.
 
         Returns:
-            `attention_peak_in_box`: share of the object words while which the peak of the smoothed
-            map (see `attention_peak`) lies in a box of the objects named;
-            `attention_peak_in_box_by_chance`: the same with every word's peak taken from another
-            picture; `attention_cell_in_box`: with the centre of the highest cell for the peak,
-            without smoothing; `attention_words`: how many there are.
+            `attention_peak_in_box`: share of the object words whose peak (see `attention_peak`)
+            lies in a box of the objects that they name; `attention_peak_in_box_by_chance`: the
+            same with the peaks of words in other images; `attention_cell_in_box`: the same
+            without smoothing, that is with the center of the highest cell; `attention_words`:
+            number of object words.
         """
+        # The peaks of words in other images: those half the list away.
         half = len(self._peaks) // 2
         elsewhere = [*self._peaks[half:], *self._peaks[:half]]
 
@@ -88,15 +89,17 @@ class AttentionPeaks:
 def attention_peak(
     attention: NDArray[np.float32], width: int, height: int, smoothing: float = 1.0
 ) -> tuple[float, float]:
-    """Where in the picture an attention map is highest.
+    """Find the position in the image where an attention map is highest.
 
-    A cell's features come from around it as well: every weight is spread by a Gaussian, as the
-    maps of Xu et al. 2015 ("Show, Attend and Tell", 5.4) are.
+    The features of a cell also depend on its surroundings. Therefore every weight is spread by a
+    Gaussian, as in the maps of Xu et al. 2015 ("Show, Attend and Tell", section 5.4).
 
     Args:
         attention: float32 `[H, W]`.
-        width, height: of the picture, in pixels.
-        smoothing: standard deviation of the Gaussian, in cells; 0 takes the highest cell's centre.
+        width: width of the image in pixels.
+        height: height of the image in pixels.
+        smoothing: standard deviation of the Gaussian in cells; 0 gives the center of the highest
+            cell.
 
     Returns:
         x and y in pixels.
@@ -115,10 +118,10 @@ def attention_peak(
 
 
 def _gaussians(cells: int, points: int, deviation: float) -> NDArray[np.float64]:
-    """`[cells * points, cells]`: each cell's Gaussian at evenly spaced points along one axis."""
-    centres = np.arange(cells) + 0.5
-    along = (np.arange(cells * points) + 0.5) / points
-    return np.exp(-0.5 * ((along[:, None] - centres[None, :]) / deviation) ** 2)
+    """Each cell's Gaussian at evenly spaced points along one axis: `[cells * points, cells]`."""
+    centers = np.arange(cells) + 0.5
+    positions = (np.arange(cells * points) + 0.5) / points
+    return np.exp(-0.5 * ((positions[:, None] - centers[None, :]) / deviation) ** 2)
 
 
 def _in_any(point: tuple[float, float], boxes: Iterable[Sequence[float]]) -> bool:

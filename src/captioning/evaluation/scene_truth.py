@@ -1,6 +1,7 @@
-"""Are captions of drawn scenes true?
+"""Measures whether captions of drawn scenes are true.
 
-What no photograph set lets one measure: `scenes` keeps every object's looks and box.
+This is possible because the dataset `scenes` records the color, shape, size and box of every object
+that it draws.
 """
 
 from __future__ import annotations
@@ -20,15 +21,17 @@ _DIGITS = 6
 
 @dataclass(frozen=True)
 class Judgement:
-    """Which claims of a caption are true of its picture; None where it claims nothing.
+    """Which claims of a caption are true of its image; None for kinds of claims it does not make.
 
     Attributes:
-        pair_true: a colour and shape named together are those of an object.
-        pairs_all_true: some are named together, and every pair is that of an object.
-        colour_true, shape_true: every one named is some object's.
-        size_true: every size named is that of an object with the colour and shape it goes with.
-        count_true: every number named is that of the objects with the looks it goes with.
-        relation_true: the objects first named lie on the side said of those named next.
+        pair_true: some color and shape that are named together are those of an object.
+        pairs_all_true: at least one pair is named, and every pair is that of an object.
+        colour_true: every color named is that of some object.
+        shape_true: every shape named is that of some object.
+        size_true: every size named is that of an object with the color and shape named with it.
+        count_true: every number named is that of the objects with the color and shape named with
+            it.
+        relation_true: the objects named first lie on the stated side of those named second.
     """
 
     pair_true: bool
@@ -41,7 +44,7 @@ class Judgement:
 
 
 def judge(caption: str, objects: Objects) -> Judgement:
-    """Compare a caption with the objects of its picture (rows of the raw table's `objects`)."""
+    """Compare a caption with the objects of its image, as in the raw table's column `objects`."""
     claim = parse_caption(caption)
     mentions = claim.mentions
 
@@ -69,7 +72,7 @@ def judge(caption: str, objects: Objects) -> Judgement:
 
 
 def matching(mention: Mention, objects: Objects) -> list[Mapping[str, Any]]:
-    """Objects of the shape and, where one is named, the colour that a mention names."""
+    """Objects that have the shape and, if one is named, the color of a mention."""
     return [
         item
         for item in objects
@@ -84,24 +87,28 @@ def _relation_true(claim: Claim, objects: Objects) -> bool | None:
     if not first or not second:
         return False
     axis = 0 if claim.relation in ("left", "right") else 1
-    centres = [
+    centers = [
         np.mean([(item["box"][axis] + item["box"][axis + 2]) / 2 for item in group])
         for group in (first, second)
     ]
-    before = bool(centres[0] < centres[1])
+    before = bool(centers[0] < centers[1])
     return before if claim.relation in ("left", "above") else not before
 
 
 class CaptionTruth:
-    """How often captions are true; fed picture by picture, it keeps no caption."""
+    """Counts how often captions are true. Images are added one by one; no captions are kept."""
 
     def __init__(self) -> None:
         self._judgements: list[Judgement] = []
         self._held_out: list[bool] = []
 
     def add(self, caption: str, row: Mapping[str, Any]) -> None:
-        """Judge the caption of one picture; `row` is of the raw table, with `objects` and
-        `held_out`."""
+        """Judge the caption of one image.
+
+        Args:
+            caption: caption by the model.
+            row: row of the raw table, with `objects` and `held_out`.
+        """
         self._judgements.append(judge(caption, row["objects"]))
         self._held_out.append(bool(row["held_out"]))
 
@@ -109,12 +116,13 @@ class CaptionTruth:
         """Shares over all captions added.
 
         Returns:
-            `colour_shape_true`: share of the captions that name a colour and shape that are in the
-            picture together; `colour_shape_all_true`: and none that isn't; both also over the
-            pictures whose combinations occur in training (`_seen`) and over those whose don't
-            (`_held_out`); `colour_true`, `shape_true`, `size_true`, `count_true`, `relation_true`:
-            share of the captions, among those that name such a thing, in which all of it is true
-            (None where none names it).
+            `colour_shape_true`: share of the captions with a color and shape named together that
+            are those of an object; `colour_shape_all_true`: share of the captions in which this
+            holds for every pair, and that have one; both also for the images whose combinations
+            of color and shape occur in training (`_seen`) and for the others (`_held_out`);
+            `colour_true`, `shape_true`, `size_true`, `count_true`, `relation_true`: share of the
+            captions whose claims of this kind are all true, among those that make such a claim
+            (None if no caption does).
         """
         judged = list(zip(self._judgements, self._held_out, strict=True))
         metrics: dict[str, float | None] = {}
@@ -131,6 +139,6 @@ class CaptionTruth:
 
 
 def share(values: Iterable[bool | None]) -> float | None:
-    """Share of true among those known, None where none is."""
+    """Share of true values among those that are not None; None if there are none."""
     known = [value for value in values if value is not None]
     return round(sum(known) / len(known), _DIGITS) if known else None

@@ -1,1 +1,1 @@
-"""Comparing revisions with p-values, and holding one against limits."""
+"""Compares the captions of experiments with p-values, and checks figures against limits."""

@@ -1,8 +1,8 @@
-"""Results of one experiment: captions, params and figures, as a revision holds them.
+"""Reads the results of one experiment from a revision: captions, params and figures.
 
-A revision is `workspace` (the files in the folder), whatever Git resolves (branch, tag, commit) or
-the name of a DVC experiment. Nothing is checked out: DVC reads the file from Git, from its cache
-or from the remote.
+A revision is `workspace` (the files in the folder), anything that Git resolves (branch, tag,
+commit) or the name of a DVC experiment. Nothing is checked out: DVC reads the files from Git, from
+its cache or from the remote.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ FIGURES = "metrics/evaluate.json"
 
 @dataclass(frozen=True)
 class Revision:
-    """One experiment; its files are read when asked for, once.
+    """A revision, whose files are read on first use.
 
     Attributes:
-        name: as given: `workspace`, a Git revision or an experiment.
-        commit: its full hash; None for `workspace`.
-        root: the repository's folder.
+        name: name as given: `workspace`, a Git revision or an experiment.
+        commit: full hash of the commit; None for `workspace`.
+        root: root folder of the repository.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Revision:
         """The captions of the test split.
 
         Raises:
-            InputError: they are nowhere to be had, or no predictions.
+            InputError: the file is found nowhere, or is not a file of predictions.
         """
         return tuple(parse_predictions(self._read(PREDICTIONS), self._place(PREDICTIONS)))
 
@@ -57,7 +57,7 @@ class Revision:
         """Every param by its dotted key.
 
         Raises:
-            InputError: params.yaml is missing or no YAML mapping.
+            InputError: params.yaml is missing or is not a YAML mapping.
         """
         return flatten(parse_mapping(self._read(PARAMS), self._place(PARAMS)))
 
@@ -66,14 +66,14 @@ class Revision:
         """Every number of metrics/evaluate.json by its dotted key.
 
         Raises:
-            InputError: the file is missing or no JSON object.
+            InputError: the file is missing or is not a JSON object.
         """
         try:
             values = json.loads(self._read(FIGURES))
         except ValueError as error:
             raise InputError(f"{self._place(FIGURES)} is not valid JSON: {error}") from None
         if not isinstance(values, dict):
-            raise InputError(f"{self._place(FIGURES)} must hold an object")
+            raise InputError(f"{self._place(FIGURES)} must contain a JSON object")
         flat = flatten(values).items()
         return {key: value for key, value in flat if type(value) in (int, float)}
 
@@ -92,14 +92,14 @@ class Revision:
             content = dvc.api.read(path, repo=str(self.root), rev=self.commit, mode="rb")
         except (DvcException, OSError) as error:
             raise InputError(
-                f"{self._place(path)} is in neither Git, the DVC cache nor a remote: get it with "
+                f"{self._place(path)} is not in Git, the DVC cache or a remote: get it with "
                 f"`dvc fetch` or `dvc exp pull`, or run the experiment again ({error})"
             ) from None
         return bytes(content)
 
 
 def find_revision(name: str) -> Revision:
-    """The revision of that name in the repository around the current folder.
+    """Find a revision in the repository that contains the current folder.
 
     Raises:
         InputError: there is no repository or no such revision.
@@ -108,7 +108,9 @@ def find_revision(name: str) -> Revision:
         root = Path(Repo.find_root())
         commit = None if name == WORKSPACE else resolve_rev(SCM(str(root)), name)
     except NotDvcRepoError:
-        raise InputError("this folder is in no DVC repository: run from the project's") from None
+        raise InputError(
+            "this folder is not in a DVC repository: run the command in the project's folder"
+        ) from None
     except RevError:
         raise InputError(
             f"there is no revision {name!r}: give {WORKSPACE}, a branch, tag or commit, or an "
@@ -120,7 +122,7 @@ def find_revision(name: str) -> Revision:
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with dotted keys; lists and empty mappings stay values."""
+    """Flatten nested mappings into one with dotted keys; lists and empty mappings stay values."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping) and value:

@@ -1,18 +1,20 @@
-"""Is one system better than another on the same images? Paired tests on corpus metrics.
+"""Paired tests of whether one system is better than another on the same images.
 
-A system is one trained captioner, or several trained from different seeds, whose mean counts.
+A system is one trained captioner, or several from different seeds, which are represented by their
+mean.
 
 - Interval: paired bootstrap. Both systems are scored on the same resampled images.
-- p-value: sacrebleu's paired approximate randomization, two-sided. If the systems were alike, each
-  image's captions could be exchanged between them; p is the share of random exchanges with a
-  difference at least as large. sacrebleu counts only larger ones, and so calls two systems that
-  differ in one caption significantly different; here ties count, so equal systems have p = 1.
+- p-value: paired approximate randomization as in sacrebleu, two-sided. If the systems were alike,
+  the captions of each image could be exchanged between them; p is the share of random exchanges
+  that give a difference at least as large. sacrebleu counts only larger differences, so that two
+  systems that differ in a single caption are significantly different. Here ties count, and equal
+  systems have p = 1.
 
-Where hardly any caption changed, the interval may leave 0 out although p does not allow it; p
-decides, being exact.
+If very few captions changed, the interval may exclude 0 although p is not significant. Then p
+decides, because it is exact.
 
-Both say how far the difference depends on which images are in the test split. How far it depends
-on the seed of training only several runs can say: `seed_margin`.
+Both measure how much the difference depends on the choice of the test images. How much it depends
+on the random seed of training can only be measured with several runs: see `seed_margin`.
 """
 
 from __future__ import annotations
@@ -30,20 +32,21 @@ LEVEL = 0.05
 RESAMPLES = 1000
 EXCHANGES = 5000
 SEED = 1
-# Sums of floats in another order differ by less; differences of metrics by more.
+# Rounding errors are smaller than this; real differences between metrics are larger.
 _TIE = 1e-9
-# 97.5% quantiles of Student's t with 1, 2, … degrees of freedom.
+# 97.5% quantiles of Student's t distribution with 1, 2, … degrees of freedom.
 _STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run's captions, scored.
+    """The scores of one run's captions.
 
     Attributes:
-        statistics: of every image.
-        metrics: over all images.
-        resampled: metrics over `RESAMPLES` resamples of the images, those of all runs being pairs.
+        statistics: statistics of every image.
+        metrics: metrics over all images.
+        resampled: metrics over `RESAMPLES` resamples of the images, which are the same for all
+            runs.
     """
 
     statistics: ImageStatistics
@@ -58,12 +61,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Difference:
-    """What a metric gains from one system to another.
+    """How a metric differs between two systems.
 
     Attributes:
-        value: the gain; negative for a drop.
+        value: second minus first; negative for a drop.
         low: lower end of its 95% interval over images.
-        high: upper end.
+        high: upper end of its 95% interval over images.
         p: two-sided p-value over images.
         seed_margin: half-width of the 95% interval over seeds; None without several runs.
     """
@@ -76,17 +79,17 @@ class Difference:
 
     @property
     def significant(self) -> bool:
-        """Neither the choice of images nor, where known, that of seeds explains the difference."""
+        """Whether neither the choice of images nor, if known, that of seeds explains it."""
         return self.p < LEVEL and not self.within_seeds
 
     @property
     def within_seeds(self) -> bool:
-        """Other seeds explain the difference."""
+        """Whether other seeds explain the difference."""
         return self.seed_margin is not None and abs(self.value) <= self.seed_margin
 
     @property
     def verdict(self) -> str:
-        """`significant`, or why not."""
+        """`significant`, or the reason why it is not."""
         if self.p >= LEVEL:
             return "not significant"
         return "within the spread of seeds" if self.within_seeds else "significant"
@@ -99,7 +102,7 @@ def interval(values: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def mean_resampled(runs: Sequence[Run], metric: str) -> NDArray[np.float64]:
-    """A metric's mean over runs, in every resample; float [RESAMPLES]."""
+    """A metric's mean over runs, for every resample: float64 [RESAMPLES]."""
     resampled: NDArray[np.float64] = np.stack([run.resampled[metric] for run in runs])
     return np.asarray(resampled.mean(axis=0))
 
@@ -119,8 +122,8 @@ def spread(runs: Sequence[Run], metric: str) -> float | None:
 def seed_margin(before: Sequence[Run], after: Sequence[Run], metric: str) -> float | None:
     """Half-width of the 95% interval over seeds of the difference of two means.
 
-    Student's, with one variance for both systems, so that one run may be held against several;
-    None where neither system has several runs.
+    Student's t interval with one variance for both systems, so that one run can be compared with
+    several. None if neither system has several runs.
     """
     freedom = len(before) + len(after) - 2
     if not freedom:
@@ -131,9 +134,11 @@ def seed_margin(before: Sequence[Run], after: Sequence[Run], metric: str) -> flo
 
 
 def paired_differences(before: Sequence[Run], after: Sequence[Run]) -> dict[str, Difference]:
-    """The difference of every metric of `METRICS` between two systems, each of one run or more.
+    """The difference of every metric of `METRICS` between two systems.
 
-    All runs are of the same images in the same order.
+    Args:
+        before: runs of the first system, all on the same images in the same order.
+        after: runs of the second system, on the same images.
     """
     exchanged = _exchanged_differences(before, after)
     differences: dict[str, Difference] = {}
@@ -150,10 +155,10 @@ def paired_differences(before: Sequence[Run], after: Sequence[Run]) -> dict[str,
 def _exchanged_differences(
     before: Sequence[Run], after: Sequence[Run]
 ) -> dict[str, NDArray[np.float64]]:
-    """Differences after exchanging each image's captions among all runs; float [EXCHANGES]."""
+    """Differences after exchanging each image's captions among all runs: float64 [EXCHANGES]."""
     runs = [*before, *after]
     images = len(runs[0].statistics)
-    # Row r * images + i is run r's caption of image i.
+    # Row r * images + i belongs to run r and image i.
     pool = ImageStatistics(
         *(
             np.concatenate([getattr(run.statistics, field.name) for run in runs])
@@ -164,9 +169,9 @@ def _exchanged_differences(
     unmixed = np.tile(np.arange(len(runs)), (images, 1))
     differences = np.empty((EXCHANGES, len(METRICS)))
     for trial in range(EXCHANGES):
-        whose = random.permuted(unmixed, axis=1)
+        sources = random.permuted(unmixed, axis=1)
         mixed = [
-            list(aggregate(pool, whose[:, run] * images + np.arange(images)).values())
+            list(aggregate(pool, sources[:, run] * images + np.arange(images)).values())
             for run in range(len(runs))
         ]
         new, old = np.array(mixed[len(before) :]), np.array(mixed[: len(before)])
@@ -175,7 +180,7 @@ def _exchanged_differences(
 
 
 def _student(freedom: int) -> float:
-    """97.5% quantile of Student's t."""
+    """97.5% quantile of Student's t distribution."""
     if freedom <= len(_STUDENT):
         return _STUDENT[freedom - 1]
-    return 1.96 + 2.37 / freedom + 2.82 / freedom**2  # Cornish-Fisher; within 0.003 from 11 on.
+    return 1.96 + 2.37 / freedom + 2.82 / freedom**2  # Cornish-Fisher, error below 0.003.
