@@ -45,6 +45,9 @@ SETTINGS = {
     "train.label_smoothing": 0.0,
     "evaluate.tokenizer": "ko-mecab",
     "evaluate.decoder": "greedy",
+    "train.warmup_epochs": 1.0,
+    "train.threads": 8,
+    "train.parts": 1,
 }
 
 

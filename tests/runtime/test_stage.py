@@ -68,7 +68,9 @@ def test_a_full_disk_is_named_while_shards_and_figures_are_written(tmp_path):
 def test_ctrl_c_says_how_to_resume(tmp_path):
     script = tmp_path / "work.py"
     script.write_text(
-        "import time\nfrom captioning import stage\nstage.load_params = lambda: None\n"
+        "import signal, time\nfrom captioning import stage\nstage.load_params = lambda: None\n"
+        # A process in the background may have inherited that the signal is ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def work(_):\n    print('working', flush=True)\n    time.sleep(60)\n"
         "stage.stage_main(work)\n"
     )
