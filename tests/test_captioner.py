@@ -149,6 +149,7 @@ def test_other_backbone_weights_than_in_training_are_refused(captioner):
         other.features(np.zeros((1, SIZE, SIZE, 3), np.uint8))
 
 
+@pytest.mark.slow
 def test_command_captions_files_and_folders(model_folder, pictures, capsys):
     status = main(["caption", str(pictures), "--model", str(model_folder), "--json"])
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -157,6 +158,7 @@ def test_command_captions_files_and_folders(model_folder, pictures, capsys):
     assert all(row["log_probability"] < 0 for row in rows)
 
 
+@pytest.mark.slow
 def test_command_reports_files_that_are_not_images_and_captions_the_rest(
     model_folder, pictures, capsys
 ):
@@ -169,6 +171,7 @@ def test_command_reports_files_that_are_not_images_and_captions_the_rest(
     assert captured.out.startswith(f"{pictures / 'one.png'}: ")
 
 
+@pytest.mark.slow
 def test_command_draws_the_attention(model_folder, pictures):
     picture, out = str(pictures / "one.png"), pictures / "attention.png"
     arguments = ["caption", picture, "--model", str(model_folder), "--attention", str(out)]
@@ -205,6 +208,7 @@ def test_a_folder_without_images_is_refused(tmp_path, capsys):
     assert f"error: {tmp_path} contains no image file (.avif, .bmp" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_image_named_twice_is_captioned_twice(model_folder, pictures, capsys):
     name = str(pictures / "one.png")
     assert main(["caption", name, name, "--model", str(model_folder)]) == 0

@@ -17,6 +17,7 @@ def random_features(images: int) -> np.ndarray:
     return np.random.default_rng(1).random((images, 2, 2, 4), "float32")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoder", ["greedy", "beam"])
 @pytest.mark.parametrize("length", [LENGTH, 2 * INITIAL_CACHE_TOKENS])
 def test_a_few_images_alone_get_the_same_captions_as_among_many(decoder, length):
@@ -29,6 +30,7 @@ def test_a_few_images_alone_get_the_same_captions_as_among_many(decoder, length)
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoder", ["greedy", "sample", "beam"])
 def test_parallel_batches_get_the_same_captions_as_one_after_the_other(decoder):
     search = make_decoder(untrained_decoder(), decoder, seed=2)
@@ -42,6 +44,7 @@ def test_parallel_batches_get_the_same_captions_as_one_after_the_other(decoder):
             np.testing.assert_array_equal(found[name][start : start + 4], values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoder", ["greedy", "sample", "beam"])
 @pytest.mark.parametrize(
     ("cache_tokens", "images_per_straggler"), [(2, 1), (3, 3), (2, 100), (100, 2)]

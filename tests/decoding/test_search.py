@@ -89,6 +89,7 @@ def test_banned_tokens_are_never_produced(decoder):
     assert captions == [[START, 4, END, PAD, PAD, PAD]] * 3
 
 
+@pytest.mark.slow
 def test_sampling_follows_the_seed_and_the_probabilities():
     table = {START: {4: 0.8, 5: 0.2}, 4: {END: 1.0}, 5: {END: 1.0}}
     many = np.zeros((2000, 2, 2, 4), "float32")
@@ -138,6 +139,7 @@ def test_a_wide_beam_finds_the_most_probable_of_all_captions():
         assert log_p == pytest.approx(best_log_p, rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
 def test_beam_search_agrees_with_a_simple_search_without_cache(penalty):
     model = untrained_decoder()

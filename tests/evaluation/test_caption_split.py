@@ -77,6 +77,7 @@ def test_every_image_is_captioned_once_with_a_map_for_every_word(raw):
         np.testing.assert_allclose(image.attention.sum(axis=(1, 2)), 1, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_batch_size_changes_no_caption(raw):
     bundle = make_bundle()
     decoder = make_decoder(bundle.decoder, "beam", beam_width=2)

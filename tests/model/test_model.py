@@ -135,6 +135,7 @@ def test_dropout_is_applied_only_in_training():
     assert not np.allclose(trained, logits(model, inputs))
 
 
+@pytest.mark.slow
 def test_a_saved_model_computes_the_same_logits_in_another_process(model, tmp_path):
     bias = np.linspace(-5, 0, VOCABULARY).astype("float32")
     bias[list(BANNED)] = -1e9
@@ -161,6 +162,7 @@ def test_saving_a_model_again_gives_the_same_bytes(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.keras", "b.keras"]
 
 
+@pytest.mark.slow
 def test_a_saved_model_does_not_include_the_optimizer(tmp_path):
     model = make_model(dropout=0.5)
     save_model(model, tmp_path / "untrained.keras")

@@ -53,6 +53,7 @@ def test_the_reference_decoder_computes_the_same_logits_with_the_same_weights():
     np.testing.assert_allclose(found[words], wanted[words], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_simple_gen_produces_the_same_captions_as_our_greedy_decoding():
     ours, reference = both_decoders()
     features = np.random.default_rng(5).random((6, 3, 3, 8), "float32")
@@ -69,6 +70,7 @@ def test_the_tutorials_loss_equals_ours_without_label_smoothing():
     assert found == pytest.approx(float(MaskedCrossEntropy()(targets, logits)), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_loss_decreases_over_the_tutorials_train_steps():
     _, reference = both_decoders()
     tutorial.compiled(reference)
@@ -119,6 +121,7 @@ def test_the_tutorials_cache_contains_a_feature_map_for_each_caption(tmp_path):
     np.testing.assert_array_equal(found[2, 7, 0][0], maps[0].astype("float32"))
 
 
+@pytest.mark.slow
 def test_the_reference_extraction_decodes_jpeg_too():
     image = Image.new("RGB", (70, 50), (200, 10, 10))
     data = tf.io.encode_jpeg(np.asarray(image)).numpy()

@@ -71,6 +71,7 @@ def test_a_setting_re_runs_the_stages_that_docs_settings_lists(repository, param
     assert would_run(repository) == (documented_keys()[key] if chosen else [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_source_file_re_runs_the_stages_that_import_it(repository, source):
     path = repository / source

@@ -37,6 +37,7 @@ def weights_after_a_step(cores: int, threads: int, parts: int) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,
     reason="needs two cores and CPU affinity",

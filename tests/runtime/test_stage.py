@@ -65,6 +65,7 @@ def test_a_full_disk_is_named_while_shards_and_figures_are_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_resume(tmp_path):
     script = tmp_path / "work.py"
     script.write_text(

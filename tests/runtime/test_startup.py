@@ -53,12 +53,14 @@ def test_an_unreadable_image_is_reported_before_anything_heavy_is_imported(tmp_p
     assert not packages & HEAVY
 
 
+@pytest.mark.slow
 def test_dvc_status_imports_nothing_heavy(tmp_path):
     packages, done = imported(finished_repository(tmp_path), "-m", "dvc", "status")
     assert "up to date" in done.stdout
     assert not packages & HEAVY
 
 
+@pytest.mark.slow
 def test_optional_companions_of_keras_are_not_imported_with_it_but_can_be_later(tmp_path):
     code = (
         "import gc, sys\n"

@@ -73,6 +73,7 @@ def reports_made(folder: Path) -> int:
     return Checkpoint(folder / "checkpoint.npz", stopper, recorders).reports
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -97,6 +98,7 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(tmp_path, changes):
     assert found[1:] == expected[1:]
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_trained_again(tmp_path):
     expected = run(tmp_path, epochs=3)
     # DVC removes a stage's outputs before it runs the stage again.
@@ -107,12 +109,14 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
     assert found[1:] == expected[1:]
 
 
+@pytest.mark.slow
 def test_finished_reports_are_not_trained_again(tmp_path):
     with pytest.raises(KilledError):
         run(tmp_path, cut=4)
     assert reports_made(tmp_path) == 3
 
 
+@pytest.mark.slow
 def test_a_half_written_checkpoint_is_not_used(tmp_path):
     with pytest.raises(KilledError):
         run(tmp_path, cut=3)

@@ -70,12 +70,14 @@ def test_accuracy_leaves_out_padding_and_unknown_words():
     assert float(metric.result()) == 0.5
 
 
+@pytest.mark.slow
 def test_untrained_loss_is_the_entropy_of_the_output_bias(tmp_path):
     _, result, _ = run_fit(tmp_path, epochs=1)
     entropy = np.log(VOCABULARY - len(BANNED))
     assert result.untrained["val_cross_entropy"] == pytest.approx(entropy, rel=0.05)
 
 
+@pytest.mark.slow
 def test_fit_learns_and_writes_the_curves(tmp_path):
     _, result, curves = run_fit(tmp_path, patience=None)
     assert result.best["val_accuracy"] == 1
@@ -93,6 +95,7 @@ def test_fit_learns_and_writes_the_curves(tmp_path):
     assert curves["step"].tolist() == [2 * n for n in range(1, 31)]
 
 
+@pytest.mark.slow
 # A batch has 8 images: parts of equal size, of unequal sizes, and of one image each.
 @pytest.mark.parametrize("parts", [2, 3, 8])
 def test_split_batches_train_like_whole_ones(tmp_path, parts):
@@ -130,12 +133,14 @@ def test_the_output_kernel_gets_the_gradient_of_a_matrix_product():
     np.testing.assert_allclose(found[1], towards.T @ x, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(tmp_path):
     first, second = (run_fit(tmp_path, epochs=3)[0] for _ in range(2))
     for one, other in zip(first.get_weights(), second.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("average", [None, 0.5])
 def test_early_stopping_leaves_the_best_weights(tmp_path, average):
     # With such a large learning rate the model gets worse after a while.

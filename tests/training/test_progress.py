@@ -38,6 +38,7 @@ def report(bar: Progress, epoch: int, steps: int, **logs: float) -> None:
     bar.on_epoch_end(epoch, logs)
 
 
+@pytest.mark.slow
 def test_a_log_gets_one_line_a_report_with_the_figures_of_the_curves(tmp_path: Path, capsys):
     # So large a learning rate that training stops early.
     changes = {"learning_rate": 0.5, "schedule": "constant", "patience": 2, "epochs": 12}

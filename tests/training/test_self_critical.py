@@ -57,6 +57,7 @@ def test_the_loss_weights_targets_that_count():
     assert float(found) == pytest.approx((-2 * log_p[0, 0, 5] + log_p[0, 1, 7]) / 2, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_equal_rewards_change_no_weights():
     decoder = make_decoder(max_length=8)
     before = decoder.get_weights()
@@ -67,6 +68,7 @@ def test_equal_rewards_change_no_weights():
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_rewarded_words_become_more_likely():
     decoder = make_decoder(max_length=8)
     assert not (Sampler(decoder, 0.0)(FEATURES)["tokens"].numpy() == 8).any()
@@ -135,6 +137,7 @@ class Interrupt(keras.callbacks.Callback):
             raise KilledError
 
 
+@pytest.mark.slow
 def test_a_resumed_run_ends_like_an_uninterrupted_one(tmp_path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     whole.mkdir()
