@@ -70,7 +70,7 @@ seeds: $(PIPELINE) ## train three seeds as the experiments seed-1, seed-2, seed-
 test: $(DEVELOPERS) ## run the tests, except those that take minutes
 	@$(PYTEST) -m 'not long'
 
-test-all: test ## run all tests; stages are killed 60 times
+test-all: test ## run all tests; stages are killed 32 times
 	@$(PYTEST) -m long
 
 chaos: $(PIPELINE) ## kill stages 60 times and compare the results with an undisturbed run
