@@ -6,7 +6,6 @@ Legend: `B` images, `T` tokens, `C` feature channels, `V` vocabulary.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,28 +18,16 @@ from captioning.core.errors import InputError
 from captioning.decoding.batches import attention_maps, decode_all
 from captioning.decoding.search import BeamSearch, Sampler
 from captioning.extractors import Extractor, make_extractor
-from captioning.model import CaptionDecoder
 from captioning.model.bundle import Bundle, load_bundle, save_bundle
-from captioning.text import PAD, Vocabulary
+from captioning.text import PAD
 
 
-@dataclass
-class Captioner:
-    """A trained decoder with its vocabulary and backbone.
-
-    Args:
-        decoder: trained Keras model.
-        vocabulary: vocabulary that defines the decoder's token ids.
-        source: how the training features were made: `extractor`, `image_size`, `weights_sha256`.
-    """
-
-    decoder: CaptionDecoder
-    vocabulary: Vocabulary
-    source: dict[str, Any]
+class Captioner(Bundle):
+    """A trained decoder with its vocabulary, as in `Bundle`, and with its backbone."""
 
     def save(self, folder: Path | str) -> None:
         """Write all files that `load` needs; see `model.bundle.save_bundle`."""
-        save_bundle(folder, Bundle(self.decoder, self.vocabulary, self.source))
+        save_bundle(folder, self)
 
     @classmethod
     def load(cls, folder: Path | str) -> Captioner:
