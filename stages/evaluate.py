@@ -9,10 +9,11 @@ from captioning.params.stages import Params
 from captioning.stage import stage_main
 
 PREDICTIONS = "data/predictions.jsonl"
+PICTURES = "metrics/captions"
 
 
 def evaluate(params: Params) -> None:
-    """Write data/predictions.jsonl, metrics/captions and metrics/evaluate.json."""
+    """Write data/predictions.jsonl, metrics/captions(.json) and metrics/evaluate.json."""
     # Imported here, so that wrong params are reported without waiting for TensorFlow.
     from captioning.evaluation.words import ScoringTokenizer
 
@@ -42,8 +43,9 @@ def evaluate(params: Params) -> None:
     images = caption_split(bundle, decoder, features, "data/raw", "test", settings.batch_images)
     observer = Observer(settings.sample_images, scenes=params.dataset == "scenes")
     write_captions(PREDICTIONS, images, observer)
-    with fresh_folder("metrics/captions") as folder:
-        plot_samples(folder, observer.samples, "data/raw", "test")
+    with fresh_folder(PICTURES) as folder:
+        pictures = plot_samples(folder, observer.samples, "data/raw", "test")
+    write_json(f"{PICTURES}.json", pictures)
     report = score_captions(
         PREDICTIONS, "data/raw", tokenizer, settings.bootstrap_samples, settings.seed
     )
@@ -51,4 +53,4 @@ def evaluate(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    stage_main(evaluate, PREDICTIONS, "metrics/evaluate.json", "metrics/captions")
+    stage_main(evaluate, PREDICTIONS, "metrics/evaluate.json", PICTURES, f"{PICTURES}.json")

@@ -34,6 +34,15 @@ def test_a_failure_keeps_the_old_file_and_removes_the_temporary_one(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("name", ["x" * 251 + ".png", "é" * 125 + ".json", "x" * 255])
+def test_a_name_that_is_as_long_as_names_can_be_is_written(tmp_path, name):
+    path = tmp_path / name
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(b"complete")
+        assert path.suffix in ("", temporary.suffix)
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_read_only_link_is_replaced_and_its_target_is_unchanged(tmp_path):
     # This is how DVC stores an output when cache.type is symlink.
     cached = tmp_path / "cache"

@@ -35,8 +35,11 @@ def test_the_example_runs_through_all_stages(repository):
     (line,) = (repository / "data/predictions.jsonl").read_text().splitlines()
     row = json.loads(line)
     assert len(row["references"]) == 5
-    name = row["image_id"].removesuffix(".jpg")
-    assert (repository / "metrics/captions" / f"{name}.png").is_file()
+    ((picture, sample),) = json.loads(
+        (repository / "metrics/captions.json").read_text(encoding="utf-8")
+    ).items()
+    assert sample == {"image_id": row["image_id"], "caption": row["caption"]}
+    assert (repository / "metrics/captions" / picture).is_file()
     assert json.loads((repository / "metrics/evaluate.json").read_text())["images"] == 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from typing import Any
 #: Folder for unfinished work and for lists too long to print; neither Git nor DVC tracks it.
 SCRATCH = Path(".scratch")
 _CHUNK_BYTES = 1 << 20
+# Most file systems permit no longer file names.
+_MAX_NAME_BYTES = 255
 
 
 @contextmanager
@@ -24,7 +27,10 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     # The suffix is kept: Keras, Matplotlib and other writers choose the file format by it.
-    temporary = target.with_name(f".{target.stem}.partial{target.suffix}")
+    name = f".{target.stem}.partial{target.suffix}"
+    if len(os.fsencode(name)) > _MAX_NAME_BYTES:
+        name = f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()}.partial{target.suffix}"
+    temporary = target.with_name(name)
     try:
         yield temporary
         temporary.replace(target)

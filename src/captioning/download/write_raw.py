@@ -28,6 +28,7 @@ from captioning.download.datasets.base import (
     Rejections,
     caption_rejection_reason,
 )
+from captioning.download.names import check_name
 
 
 def write_raw(
@@ -52,7 +53,8 @@ def write_raw(
         the first names for each reason.
 
     Raises:
-        InputError: a split has no usable image, or a shard cannot be opened for writing.
+        InputError: a split has no usable image, an `image_id` leads outside the folder of the data
+            (see `names`), or a shard cannot be opened for writing.
     """
     schema = pa.schema([*COLUMNS, *dataset.extras])
     images: Counter[str] = Counter()
@@ -90,6 +92,7 @@ def _usable_rows(
     """Check each example and yield the split and the table row of those that are usable."""
     seen: set[str] = set()
     for example in examples:
+        check_name(example.image_id, "image")
         if example.image_id in seen:
             rejections.add("duplicate image id", example.image_id)
             continue

@@ -28,6 +28,7 @@ def plot_attention(
     attention: NDArray[np.float32],
     references: Sequence[str] = (),
     pieces: Sequence[str] | None = None,
+    name: str = "",
 ) -> None:
     """Draw the image, then the image again for every word (or piece of one) under its attention.
 
@@ -41,6 +42,7 @@ def plot_attention(
         attention: float32 `[pieces, height, width]`; every map sums to 1.
         references: reference captions, of which the first is shown below the caption.
         pieces: words or pieces that the maps belong to; default: the words of the caption.
+        name: name of the image, drawn below it and stored as the PNG's `Title`; empty: none.
 
     Raises:
         ValueError: pieces and maps differ in number.
@@ -62,6 +64,9 @@ def plot_attention(
     for axis in axes:
         axis.set_axis_off()
     axes[0].imshow(image)
+    if name:
+        label = _one_line(name)
+        figure.supxlabel(label, parse_math=False, fontfamily=families, fontsize="small")
     width, height = image.size
     for axis, piece, weights in zip(axes[1:], pieces, attention, strict=False):
         axis.imshow(image)
@@ -73,7 +78,15 @@ def plot_attention(
         axis.set_title(label, parse_math=False, fontfamily=families)
     with atomic_path(path) as temporary, notice_of_missing_glyphs():
         # By default Matplotlib writes its version into the file.
-        figure.savefig(temporary, metadata={"Software": None})
+        metadata = {"Software": None} | ({"Title": name} if name else {})
+        figure.savefig(temporary, metadata=metadata)
+
+
+def _one_line(name: str) -> str:
+    """A name on one line; the middle of a long one is left out."""
+    shown = "".join(sign if sign.isprintable() else "�" for sign in name)
+    half = _LINE_LENGTH // 2
+    return shown if len(shown) <= _LINE_LENGTH else f"{shown[: half - 1]}…{shown[-half:]}"
 
 
 def _wrapped(line: str) -> str:

@@ -19,6 +19,7 @@ from tenacity.wait import wait_base
 
 from captioning.core.errors import InputError
 from captioning.core.files import md5 as md5_of
+from captioning.download.names import check_file_name
 from captioning.download.sources.resumable_download import BACK_OFF, PartialFile, download
 
 
@@ -41,9 +42,10 @@ def fetch(
         wait: waiting time between attempts to download.
 
     Raises:
-        InputError: the file does not exist, cannot be downloaded or stored, or its checksum is
-            wrong.
+        InputError: the name is a path, or the file does not exist, cannot be downloaded or
+            stored, or its checksum is wrong.
     """
+    check_file_name(name, source)
     source = os.environ.get("CAPTIONING_SOURCE") or source
     if not re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://", source):
         return _local_file(Path(source).expanduser(), folder, name, md5)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from captioning.core.errors import InputError
 from captioning.data.images import IMAGE_SUFFIXES
 from captioning.download.closing import Closing
+from captioning.download.names import check_name
 from captioning.download.sources.zip_archive import ZipArchive
 
 MAX_IMAGE_BYTES = 64 << 20
@@ -114,8 +115,9 @@ class ImageFiles(Closing):
         alone is compared, because archives are unpacked into folders of various names.
 
         Raises:
-            InputError: several files match.
+            InputError: several files match, or the path leads outside the data, see `names`.
         """
+        check_name(path, "image")
         same_name = self._files_by_name.get(PurePosixPath(path).name, [])
         same_path = [file for file in same_name if f"/{file.name}".endswith(f"/{path}")]
         matches = same_path or same_name

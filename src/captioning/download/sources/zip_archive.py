@@ -12,6 +12,7 @@ from typing import IO
 
 from captioning.core.errors import InputError
 from captioning.download.closing import Closing
+from captioning.download.names import leads_outside
 
 # The exceptions that `zipfile` raises on damaged archives.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError)
@@ -90,8 +91,7 @@ class ZipArchive(Closing):
         """Fill `names`; reject members that no ordinary dataset archive contains."""
         seen = set()
         for member in self._zip.infolist():
-            parts = member.filename.replace("\\", "/").split("/")
-            if parts[0] == "" or parts[0].endswith(":") or ".." in parts:
+            if leads_outside(member.filename):
                 fault = "leads outside the archive"
             elif stat.S_ISLNK(member.external_attr >> 16):
                 fault = "is a symbolic link"
@@ -99,7 +99,7 @@ class ZipArchive(Closing):
                 fault = "occurs twice"
             else:
                 seen.add(member.filename)
-                if parts[0] != "__MACOSX" and not member.is_dir():
+                if not (member.filename.startswith(("__MACOSX/", "__MACOSX\\")) or member.is_dir()):
                     self.names.append(member.filename)
                 continue
             raise InputError(
