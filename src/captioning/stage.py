@@ -17,6 +17,7 @@ _ADVICE = {
     errno.EROFS: "make the folder writable",
     errno.EACCES: "make the folder writable",
     errno.EPERM: "make the folder writable",
+    errno.ENAMETOOLONG: "use a shorter path",
 }
 _RESUME = "run `dvc repro` again to resume"
 
@@ -24,8 +25,8 @@ _RESUME = "run `dvc repro` again to resume"
 def stage_main(stage: Callable[[Params], None], *results: str) -> None:
     """Run `stage` with the params of the current folder, then print where its results are.
 
-    An `InputError`, a full disk, a folder that cannot be written to and Ctrl-C end the process
-    with one line instead of a traceback.
+    An `InputError`, a full disk, a folder that cannot be written to, too little memory and Ctrl-C
+    end the process with one line instead of a traceback.
 
     Args:
         stage: does the stage's work.
@@ -48,5 +49,18 @@ def stage_main(stage: Callable[[Params], None], *results: str) -> None:
             raise
         place = f"{error.filename}: " if error.filename else ""
         sys.exit(f"error: {place}{error.strerror}: {_ADVICE[error.errno]}, then {_RESUME}")
+    except Exception as error:
+        if not _out_of_memory(error):
+            raise
+        sys.exit(
+            "error: not enough memory: lower the numbers in params.yaml that say how much is held "
+            f"at once, such as batch_images or model.layers, then {_RESUME}"
+        )
     if results:
         print(f"{stage.__name__}: {', '.join(results)}")
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether Python, NumPy or TensorFlow could not allocate memory."""
+    # TensorFlow's exception by its name: most stages fail before TensorFlow is imported.
+    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"

@@ -106,7 +106,7 @@ def test_valid_values_are_accepted(tmp_path, values):
         ("model__layers", [2], r"model.layers: .*valid integer .found \[2\]"),
         ("model__tie_embeddings", "yes", "model.tie_embeddings: .*valid boolean .found 'yes'"),
         ("model__tie_embeddings", 1, "model.tie_embeddings: .*valid boolean .found 1"),
-        ("model__dropout", 1.0, "model.dropout: .*less than 1 .found 1.0"),
+        ("model__dropout", 1.0, "model.dropout: .*less than or equal to 0.99 .found 1.0"),
         ("model__dropout", -0.1, "model.dropout: .*greater than or equal to 0 .found -0.1"),
         ("model__activation", "swish", "model.activation: .*'relu' or 'gelu' .found 'swish'"),
         ("model__max_length", 2, "model.max_length: .*greater than or equal to 3 .found 2"),
@@ -142,7 +142,7 @@ def test_valid_values_are_accepted(tmp_path, values):
         ("vocabulary__punctuation", True, "vocabulary.punctuation: .*found True"),
         ("evaluate__tokenizer", "13a", "evaluate.tokenizer: .*found '13a'"),
         ("evaluate__beam_width", 0, "evaluate.beam_width: .*or equal to 1 .found 0"),
-        ("evaluate__temperature", 0.0, "evaluate.temperature: .*greater than 0 .found 0.0"),
+        ("evaluate__temperature", 0.0, "evaluate.temperature: .*equal to 0.001 .found 0.0"),
         ("evaluate__bootstrap_samples", 10, "evaluate.bootstrap_samples: .*equal to 100 .found 10"),
         ("datasets__flickr8k__images_md5", "F18A", "datasets.flickr8k.images_md5: .*found 'F18A'"),
         (

@@ -11,7 +11,9 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tensorflow as tf
 from imports import ROOT
 from stage_definitions import STAGES
 
@@ -33,10 +35,11 @@ def any_params(monkeypatch):
     [
         (errno.ENOSPC, "No space left on device: free some space, then run `dvc repro`"),
         (errno.EROFS, "Read-only file system: make the folder writable, then run `dvc repro`"),
+        (errno.ENAMETOOLONG, "File name too long: use a shorter path, then run `dvc repro`"),
         (errno.EACCES, "Permission denied: make the folder writable, then run `dvc repro`"),
     ],
 )
-def test_a_disk_that_cannot_be_written_to_is_reported_in_one_line(code, advice):
+def test_a_disk_or_path_that_cannot_be_used_is_reported_in_one_line(code, advice):
     def work(_):
         raise OSError(code, os.strerror(code), "data/x")
 
@@ -49,6 +52,15 @@ def test_other_operating_system_errors_keep_their_traceback():
         raise OSError(errno.EMFILE, "too many")
 
     with pytest.raises(OSError, match="too many"):
+        stage_main(work)
+
+
+@pytest.mark.parametrize("allocate", [np.zeros, tf.zeros], ids=["numpy", "tensorflow"])
+def test_too_little_memory_is_reported_in_one_line(allocate):
+    def work(_):
+        allocate((1 << 26, 1 << 26))
+
+    with pytest.raises(SystemExit, match="error: not enough memory: lower .*batch_images.*repro`"):
         stage_main(work)
 
 

@@ -161,6 +161,13 @@ def test_reports_are_made_every_report_every_steps(tmp_path):
     assert result.reports == 2
 
 
+def test_a_report_is_made_after_the_last_epoch_if_reports_are_rarer(tmp_path):
+    _, result, curves = run_fit(tmp_path, epochs=3, report_every=1000)
+    assert curves["step"].tolist() == [6]
+    assert curves["epoch"].tolist() == [3]
+    assert result.reports == 1
+
+
 def test_schedules_warm_up_then_stay_or_decay():
     def rates(schedule: str) -> list[float]:
         settings = PARAMS.train.model_copy(

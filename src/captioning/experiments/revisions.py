@@ -21,7 +21,7 @@ from dvc.scm import SCM, RevError, SCMError, resolve_rev
 
 from captioning.core.errors import InputError
 from captioning.evaluation.predictions import Prediction, parse_predictions
-from captioning.params.schema import parse_mapping
+from captioning.params.yaml_file import parse_mapping
 
 WORKSPACE = "workspace"
 PREDICTIONS = "data/predictions.jsonl"

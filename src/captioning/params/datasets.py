@@ -6,9 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from captioning.params.schema import Count, Md5, Section, Seed, Share
-
-Place = Annotated[str, Field(min_length=1)]
+from captioning.params.schema import Count, Md5, Place, Section, Seed, Share
 
 
 class ScenesParams(Section):

@@ -6,20 +6,40 @@ stage does any work.
 
 from __future__ import annotations
 
+import reprlib
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from captioning.core.errors import InputError
+from captioning.params.yaml_file import read_mapping
 
-Count = Annotated[int, Field(ge=1)]
+_MD5 = "^[0-9a-f]{32}$"
+_PLACE = r"^\P{Cc}+$"
+# What these patterns ask for.
+_PATTERNS = {
+    _MD5: "should be an MD5 sum: 32 of the digits 0-9 and a-f",
+    _PLACE: "should be a path or URL without control characters",
+}
+
+#: Number of things, such as images; the bound is far above every dataset.
+Count = Annotated[int, Field(ge=1, le=10**9)]
+#: Number of images in a batch, which must fit into the memory together.
+BatchSize = Annotated[int, Field(ge=1, le=4096)]
+#: Path or URL.
+Place = Annotated[str, Field(min_length=1, max_length=4096, pattern=_PLACE)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-Md5 = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+Md5 = Annotated[str, Field(pattern=_MD5)]
+
+_MAX_PROBLEMS = 50
+_MAX_TEXT = 200
+# Values in messages: a long or deeply nested one is shown in part.
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxother = 80
+_BRIEF.maxlevel = 2
 
 
 class Section(BaseModel):
@@ -38,54 +58,41 @@ def load_section(path: Path | str, schema: type[SectionT]) -> SectionT:
     """Read a YAML file and check it against a schema.
 
     Raises:
-        InputError: the file is missing or is not a YAML mapping; or a key is unknown or missing,
-            or its value has a wrong type or is impossible. Every problem is listed by the key's
-            full name.
+        InputError: as `read_mapping`; or a key is unknown or missing, or its value has a wrong
+            type or is impossible. The problems are listed by the keys' full names.
     """
+    values = read_mapping(path)
     try:
-        content = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing: run from the repository's root") from None
-    try:
-        return schema.model_validate(parse_mapping(content, str(path)))
+        return schema.model_validate(values)
     except ValidationError as error:
         raise InputError(_readable(path, error)) from None
 
 
-def parse_mapping(content: bytes, name: str) -> dict[str, Any]:
-    """Parse YAML in UTF-8.
-
-    Args:
-        content: bytes of the file.
-        name: name of the file in error messages.
-
-    Raises:
-        InputError: the content is not a YAML mapping.
-    """
-    try:
-        # The loader that DVC uses for params.yaml (YAML 1.2: 6e-4 is a number), so that both agree.
-        values = YAML(typ="safe", pure=True).load(content.decode("utf-8"))
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{name} is not valid YAML: {error}") from None
-    if not isinstance(values, dict):
-        raise InputError(f"{name} must contain a mapping of sections")
-    return values
-
-
 def problem_text(problem: ErrorDetails) -> str:
     """Describe a validation error in one line: the key's full name, the problem, the value."""
-    key = ".".join(str(part) for part in problem["loc"])
+    key = _shortened(".".join(str(part) for part in problem["loc"]))
     if problem["type"] == "extra_forbidden":
         return f"{key}: unknown key"
     if problem["type"] == "missing":
         return f"{key}: is missing"
     message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "string_pattern_mismatch":
+        message = _PATTERNS.get(problem["ctx"]["pattern"], message)
     if problem["type"] != "value_error":
-        message += f" (found {problem['input']!r})"
+        message += f" (found {_BRIEF.repr(problem['input'])})"
     return f"{key}: {message}"
 
 
 def _readable(path: Path | str, error: ValidationError) -> str:
     """Describe all problems, one in each line."""
-    lines = [f"  {problem_text(problem)}" for problem in error.errors(include_url=False)]
-    return f"{path} has {len(lines)} problem{'s'[: len(lines) > 1]}:\n" + "\n".join(lines)
+    problems = error.errors(include_url=False)
+    lines = [f"  {problem_text(problem)}" for problem in problems[:_MAX_PROBLEMS]]
+    if len(problems) > len(lines):
+        lines.append(f"  and {len(problems) - len(lines)} more")
+    return f"{path} has {len(problems)} problem{'s'[: len(problems) > 1]}:\n" + "\n".join(lines)
+
+
+def _shortened(text: str) -> str:
+    """The text in one line of at most `_MAX_TEXT` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= _MAX_TEXT else f"{line[:_MAX_TEXT]}…"

@@ -23,7 +23,16 @@ from captioning.params.choices import (
     VocabularyKind,
 )
 from captioning.params.datasets import DatasetsParams
-from captioning.params.schema import Count, Section, Seed, Share, load_section
+from captioning.params.schema import BatchSize, Count, Section, Seed, load_section
+
+#: Number of epochs, or of reports.
+Rounds = Annotated[int, Field(ge=1, le=100_000)]
+#: Dropout and label smoothing: nearer to 1, nothing would be left to learn from.
+Rate = Annotated[float, Field(ge=0, le=0.99)]
+#: A larger rate has never trained a decoder; 1e39 is infinite in float32.
+LearningRate = Annotated[float, Field(gt=0, le=10)]
+#: With the optimizer's state, so many float32 weights need 64 GB.
+MAX_WEIGHTS = 4 * 10**9
 
 
 class DownloadParams(Section):
@@ -44,7 +53,7 @@ class VocabularyParams(Section):
     """`vocabulary`: the words, or pieces of words, that the model can produce."""
 
     kind: VocabularyKind
-    max_size: Annotated[int, Field(ge=5)]
+    max_size: Annotated[int, Field(ge=5, le=1_000_000)]
     min_count: Count
     character_coverage: Annotated[float, Field(ge=0.98, le=1)]
     normalization: Normalization
@@ -55,15 +64,15 @@ class VocabularyParams(Section):
 class ModelParams(Section):
     """`model`: the decoder."""
 
-    layers: Count
-    units: Count
-    heads: Count
-    key_size: Count | None
-    feed_forward_units: Count
+    layers: Annotated[int, Field(ge=1, le=256)]
+    units: Annotated[int, Field(ge=1, le=16384)]
+    heads: Annotated[int, Field(ge=1, le=256)]
+    key_size: Annotated[int, Field(ge=1, le=4096)] | None
+    feed_forward_units: Annotated[int, Field(ge=1, le=65536)]
     activation: Activation
-    dropout: Share
-    residual_dropout: Share
-    max_length: Annotated[int, Field(ge=3)]
+    dropout: Rate
+    residual_dropout: Rate
+    max_length: Annotated[int, Field(ge=3, le=1024)]
     norm: Norm
     tie_embeddings: bool
     image_projection: bool
@@ -78,32 +87,44 @@ class ModelParams(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _weights_bounded(self) -> ModelParams:
+        attention = self.heads * (self.key_size or self.units // self.heads)
+        # Two attentions with four kernels each, and the feed-forward block's two kernels.
+        weights = self.layers * self.units * (8 * attention + 2 * self.feed_forward_units)
+        if weights > MAX_WEIGHTS:
+            raise ValueError(
+                f"the layers would have {weights:.1e} weights, more than {MAX_WEIGHTS:.0e}: "
+                "lower layers, units, heads, key_size or feed_forward_units"
+            )
+        return self
+
 
 class SelfCriticalParams(Section):
     """`train.self_critical`: training on rewards, after training on the captions."""
 
-    epochs: Annotated[int, Field(ge=0)]
-    learning_rate: Annotated[float, Field(gt=0)]
+    epochs: Annotated[int, Field(ge=0, le=100_000)]
+    learning_rate: LearningRate
     captions: Annotated[int, Field(ge=2, le=64)]
-    bleu_weight: Annotated[float, Field(ge=0)]
+    bleu_weight: Annotated[float, Field(ge=0, le=1000)]
 
 
 class TrainParams(Section):
     """`train`: how the decoder is trained."""
 
-    batch_images: Count
-    captions_per_image: Count | None
-    epochs: Count
+    batch_images: BatchSize
+    captions_per_image: Annotated[int, Field(ge=1, le=1000)] | None
+    epochs: Rounds
     report_every: Count | None
-    patience: Count | None
+    patience: Rounds | None
     monitor: Monitor
-    learning_rate: Annotated[float, Field(gt=0)]
+    learning_rate: LearningRate
     schedule: Schedule
-    warmup_epochs: Annotated[float, Field(ge=0)]
-    weight_decay: Annotated[float, Field(ge=0)]
-    clip_norm: Annotated[float, Field(gt=0)] | None
-    label_smoothing: Share
-    average_weights: Share | None
+    warmup_epochs: Annotated[float, Field(ge=0, le=100_000)]
+    weight_decay: Annotated[float, Field(ge=0, le=100)]
+    clip_norm: Annotated[float, Field(gt=0, le=1e6)] | None
+    label_smoothing: Rate
+    average_weights: Annotated[float, Field(ge=0, le=0.999999)] | None
     precision: Precision
     threads: Annotated[int, Field(ge=1, le=1024)] | None
     parts: Annotated[int, Field(ge=1, le=1024)]
@@ -126,12 +147,12 @@ class EvaluateParams(Section):
 
     decoder: Decoder
     beam_width: Annotated[int, Field(ge=1, le=64)]
-    length_penalty: Annotated[float, Field(ge=0)]
-    temperature: Annotated[float, Field(gt=0)]
+    length_penalty: Annotated[float, Field(ge=0, le=10)]
+    temperature: Annotated[float, Field(ge=0.001, le=1000)]
     tokenizer: Tokenizer
     seed: Seed
-    batch_images: Count
-    bootstrap_samples: Annotated[int, Field(ge=100)]
+    batch_images: BatchSize
+    bootstrap_samples: Annotated[int, Field(ge=100, le=100_000)]
     sample_images: Annotated[int, Field(ge=0, le=64)]
 
 

@@ -69,11 +69,13 @@ def fit(
         jit_compile: whether XLA compiles the train step.
         checkpoint: path of the training state; a run that finds one resumes from it.
     """
-    steps = params.report_every or steps_per_epoch
+    total = params.epochs * steps_per_epoch
+    # At least one report: it comes when the last epoch ends.
+    steps = min(params.report_every or steps_per_epoch, total)
     by_loss = params.monitor == "loss"
     plan = ReportPlan(
         title="Epoch" if steps == steps_per_epoch else "Report",
-        number=math.ceil(params.epochs * steps_per_epoch / steps),
+        number=math.ceil(total / steps),
         steps=steps,
         monitor="val_cross_entropy" if by_loss else "val_accuracy",
         mode="min" if by_loss else "max",
