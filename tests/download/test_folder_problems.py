@@ -122,7 +122,10 @@ def test_invalid_json_lines_are_listed(tmp_path):
             "image;caption\nred.png;x\n",
             "captions.csv:1: .*: separate the columns by ',', not by ';'",
         ),
-        ("image,captions\nred.png,['a']\n", r"captions.csv:2: captions start with \[ but are not"),
+        (
+            "image,captions\nred.png,['a'\n",
+            "captions.csv:2: the caption begins like a list, but is neither a JSON nor a Python",
+        ),
         ("image,caption\nred.png,é\n".encode("cp1252"), "captions.csv:2: is not UTF-8: save the"),
         ("image,caption\nred.png,x\n".encode("utf-16"), "captions.csv:1: is not UTF-8: save the"),
     ],

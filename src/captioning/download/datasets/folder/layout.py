@@ -10,11 +10,12 @@ from pathlib import Path
 
 from captioning.core.errors import InputError
 from captioning.download.datasets.folder.files import FolderFiles, by_stem, stem, suffix
+from captioning.download.datasets.folder.json_tables import read_json_lines
 from captioning.download.datasets.folder.parquet import read_parquet
 from captioning.download.datasets.folder.problems import Location, Problems
 from captioning.download.datasets.folder.rows import Row
 from captioning.download.datasets.folder.split_names import SPLIT_NAMES
-from captioning.download.datasets.folder.text_tables import read_delimited, read_json_lines
+from captioning.download.datasets.folder.text_tables import read_delimited
 
 Reader = Callable[[Path, str, Problems], Iterator[Row]]
 READERS: dict[str, Reader] = {

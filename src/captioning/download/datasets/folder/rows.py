@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from captioning.download.datasets.folder.caption_lists import listed_captions
 from captioning.download.datasets.folder.problems import Location
 
 IMAGE_COLUMNS = ("image", "file_name", "filename", "image_path")
+#: Other names, of open_clip, Flickr30k, WebDataset and Hugging Face's tables.
+MORE_IMAGE_COLUMNS = ("image_name", "image_file", "filepath", "img", "jpg", "jpeg", "png", "webp")
 CAPTION_COLUMNS = ("caption", "captions", "text")
+#: Names of columns with captions if none is named `caption` or `captions`; the first one counts.
+MORE_CAPTION_COLUMNS = ("sentences", "text", "texts", "raw", "prompt", "title", "comment")
+_CAPTION = re.compile(r"captions?([ _]?\d+)?")
 _MAX_SHOWN_CHARACTERS = 120
 
 
@@ -39,20 +45,19 @@ class Row:
 class Columns:
     """The positions of the columns that are used.
 
-    Names are compared without regard to case. The image is in the first of `IMAGE_COLUMNS` that the
-    file has. The captions are in all columns named `caption` or `captions`, or else in `text`.
+    Names are compared without regard to case. The image is in the first of `IMAGE_COLUMNS` and
+    `MORE_IMAGE_COLUMNS` that the file has. The captions are in all columns named `caption` or
+    `captions`, also with a number (`caption_0`), or else in the first of `MORE_CAPTION_COLUMNS`.
     `split` is optional, and other columns are ignored.
 
     Attributes:
         image: position of the image's column.
         captions: positions of the captions' columns.
-        lists: positions of those columns that may contain lists of captions.
         split: position of the split's column, or None.
     """
 
     image: int
     captions: tuple[int, ...]
-    lists: tuple[int, ...]
     split: int | None
 
     @classmethod
@@ -64,9 +69,10 @@ class Columns:
         """
         known = [str(name).strip().lower() for name in names]
         found = ", ".join(map(repr, names))
-        image = next((known.index(name) for name in IMAGE_COLUMNS if name in known), None)
-        captions = [i for i, name in enumerate(known) if name in ("caption", "captions")]
-        captions = captions or [i for i, name in enumerate(known) if name == "text"]
+        image = _first(known, (*IMAGE_COLUMNS, *MORE_IMAGE_COLUMNS))
+        captions = [i for i, name in enumerate(known) if _CAPTION.fullmatch(name)]
+        if not captions and (other := _first(known, MORE_CAPTION_COLUMNS)) is not None:
+            captions = [i for i, name in enumerate(known) if name == known[other]]
         for is_found, what, columns in (
             (image is not None, "image", IMAGE_COLUMNS),
             (bool(captions), "caption", CAPTION_COLUMNS),
@@ -79,7 +85,6 @@ class Columns:
         return cls(
             image=image or 0,
             captions=tuple(captions),
-            lists=tuple(i for i in captions if known[i] == "captions"),
             split=known.index("split") if "split" in known else None,
         )
 
@@ -108,20 +113,9 @@ class Columns:
         return (split or "").strip() or None
 
 
-def listed_captions(cell: str) -> Any:
-    """The value of a text table's cell in a column `captions`: a JSON list, or one caption.
-
-    Raises:
-        RowError: the cell starts like a list, but is not a valid one.
-    """
-    if not cell.lstrip().startswith("["):
-        return cell
-    try:
-        return json.loads(cell)
-    except ValueError:
-        raise RowError(
-            f"captions start with [ but are not a JSON list: {shortened(cell)}"
-        ) from None
+def _first(known: Sequence[str], names: Sequence[str]) -> int | None:
+    """The position in `known` of the first of `names` that it contains."""
+    return next((known.index(name) for name in names if name in known), None)
 
 
 def is_unicode(text: str) -> bool:
@@ -158,8 +152,15 @@ def _image(value: Any) -> str | bytes:
 
 
 def _captions(value: Any) -> list[str]:
-    """The captions in a cell: a text, a list of texts, or None."""
+    """The captions in a cell: a text, which may contain a list; a list of texts; or None."""
+    if isinstance(value, str):
+        try:
+            value = listed_captions(value)
+        except ValueError as error:
+            raise RowError(f"the caption {error}: {shortened(value)}") from None
     texts = [] if value is None else value if isinstance(value, list) else [value]
+    # Karpathy's sentences, in Hugging Face's tables of COCO, have the text under `raw`.
+    texts = [text.get("raw") if isinstance(text, dict) else text for text in texts]
     for text in texts:
         if not isinstance(text, str):
             raise RowError(f"a caption must be text, not {shortened(text)}")

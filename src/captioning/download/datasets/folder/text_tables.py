@@ -1,27 +1,27 @@
-"""Read captions from CSV, TSV and JSON Lines files, with their line numbers."""
+"""Read captions from CSV and TSV files, with their line numbers."""
 
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from captioning.download.datasets.folder.problems import Location, Problems
-from captioning.download.datasets.folder.rows import Columns, Row, RowError, listed_captions
+from captioning.download.datasets.folder.quoting import is_quoted, swallowed_row
+from captioning.download.datasets.folder.rows import Columns, Row, RowError
 
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
-_NOT_UTF8 = "is not UTF-8: save the file in that encoding"
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+NOT_UTF8 = "is not UTF-8: save the file in that encoding"
 
 
 def read_delimited(folder: Path, name: str, problems: Problems) -> Iterator[Row]:
-    """Yield the rows of a CSV or TSV file with a header, quoted as in RFC 4180.
+    """Yield the rows of a CSV or TSV file with a header.
 
-    The file is UTF-8, with or without a byte order mark. Lines end in LF or CRLF. Quoted fields may
-    contain line ends. Blank lines are skipped. In a column `captions`, a cell can be a JSON list of
-    captions.
+    The file is UTF-8, with or without a byte order mark. Lines end in LF or CRLF. Blank lines are
+    skipped. The columns are separated by tabs if the name ends in `.tsv`, or if the header has a
+    tab but no comma. Fields separated by commas are quoted as in RFC 4180, and quoted fields may
+    contain line ends. Fields separated by tabs are quoted only if `is_quoted` says so of the whole
+    file; else quotes are part of the text.
 
     Args:
         folder: the dataset's folder.
@@ -30,8 +30,12 @@ def read_delimited(folder: Path, name: str, problems: Problems) -> Iterator[Row]
     """
     location = Location(name, 1)
     with open(folder / name, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        delimiter = _DELIMITERS[Path(name).suffix.lower()]
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        delimiter = _delimiter(name, next((line for line in file if line.strip()), ""))
+        file.seek(0)
+        plain = delimiter == "\t" and not is_quoted(file, delimiter)
+        file.seek(0)
+        quoting = csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL
+        reader = csv.reader(file, delimiter=delimiter, quoting=quoting, strict=True)
         columns, width = None, 0
         for location, cells in _records(reader, name, problems):
             try:
@@ -40,10 +44,8 @@ def read_delimited(folder: Path, name: str, problems: Problems) -> Iterator[Row]
                     columns, width = _header(cells, delimiter), len(cells)
                     continue
                 _check_width(cells, width, delimiter)
-                values: list[Any] = list(cells)
-                for column in columns.lists:
-                    values[column] = listed_captions(cells[column])
-                yield columns.row(location, values)
+                _check_swallowed(cells, delimiter, reader.line_num)
+                yield columns.row(location, cells)
             except RowError as error:
                 problems.add(location, str(error))
                 if columns is None:
@@ -71,6 +73,13 @@ def _records(reader: Any, name: str, problems: Problems) -> Iterator[tuple[Locat
             yield location, cells
 
 
+def _delimiter(name: str, header: str) -> str:
+    """The sign between the columns of a table with this name and first line."""
+    if Path(name).suffix.lower() == ".tsv" or ("\t" in header and "," not in header):
+        return "\t"
+    return ","
+
+
 def _header(cells: list[str], delimiter: str) -> Columns:
     """The columns of a header; if it seems to use another delimiter, the error says so."""
     try:
@@ -93,6 +102,16 @@ def _check_width(cells: list[str], width: int, delimiter: str) -> None:
         raise RowError(f"{len(cells)} fields instead of {width}: {advice}")
 
 
+def _check_swallowed(cells: list[str], delimiter: str, last_line: int) -> None:
+    """Raise `RowError` if a quoted field contains the beginning of another row."""
+    for cell in cells:
+        if "\n" in cell and (image := swallowed_row(cell, delimiter)):
+            raise RowError(
+                f"a quoted field reaches to line {last_line} and contains the row of {image!r}: "
+                "put fields with double quotes in double quotes, and double the quotes inside"
+            )
+
+
 def _check_utf8(cells: list[str]) -> None:
     """Raise `RowError` if a cell contains bytes that are not UTF-8.
 
@@ -100,40 +119,4 @@ def _check_utf8(cells: list[str]) -> None:
     """
     for cell in cells:
         if not cell.isascii() and any("\udc80" <= sign <= "\udcff" for sign in cell):
-            raise RowError(_NOT_UTF8)
-
-
-def read_json_lines(folder: Path, name: str, problems: Problems) -> Iterator[Row]:
-    """Yield the rows of a JSON Lines file in UTF-8: one object per line; blank lines are skipped.
-
-    Args:
-        folder: the dataset's folder.
-        name: name of the file, relative to `folder`.
-        problems: collects what is wrong with rows or the file.
-    """
-    with open(folder / name, "rb") as file:
-        for number, line in enumerate(file, start=1):
-            location = Location(name, number)
-            try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-                if text.strip():
-                    yield _json_row(location, text)
-            except UnicodeDecodeError:
-                problems.add(location, _NOT_UTF8)
-            except RowError as error:
-                problems.add(location, str(error))
-            # In a UTF-16 file, every line would be a problem; one is enough.
-            if number == 1 and line.startswith(_UTF16_MARKS):
-                return
-
-
-def _json_row(location: Location, text: str) -> Row:
-    try:
-        value = json.loads(text.strip())
-    except json.JSONDecodeError as error:
-        raise RowError(f"is not valid JSON ({error.msg} at column {error.colno})") from None
-    except (ValueError, RecursionError) as error:
-        raise RowError(f"is not valid JSON ({error})") from None
-    if not isinstance(value, dict):
-        raise RowError("is not a JSON object")
-    return Columns.find(list(value)).row(location, list(value.values()))
+            raise RowError(NOT_UTF8)
