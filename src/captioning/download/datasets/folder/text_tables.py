@@ -34,8 +34,12 @@ def read_delimited(folder: Path, name: str, problems: Problems) -> Iterator[Row]
         file.seek(0)
         plain = delimiter == "\t" and not is_quoted(file, delimiter)
         file.seek(0)
-        quoting = csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL
-        reader = csv.reader(file, delimiter=delimiter, quoting=quoting, strict=True)
+        reader = csv.reader(
+            file,
+            delimiter=delimiter,
+            quoting=csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL,
+            strict=True,
+        )
         columns, width = None, 0
         for location, cells in _records(reader, name, problems):
             try:
