@@ -24,7 +24,7 @@ from captioning.params.stages import Params
 from captioning.text import BANNED, END, START
 from captioning.training.build import build_decoder
 from captioning.training.losses import MaskedCrossEntropy
-from captioning.training.optimizer import make_optimizer
+from captioning.training.optimizer import training_optimizer
 
 _VOCABULARY, _FEATURES, _BEAMS = 5000, (7, 7, 1280), 3
 _HEAD_WIDTH = 64
@@ -121,15 +121,7 @@ class Training:
     def __init__(self, setting: Setting, params: Params) -> None:
         model = setting.decoder(params)
         train = params.train
-        optimizer = make_optimizer(
-            learning_rate=train.learning_rate,
-            steps=train.epochs * _STEPS_PER_EPOCH,
-            warmup_steps=round(train.warmup_epochs * _STEPS_PER_EPOCH),
-            schedule=train.schedule,
-            weight_decay=train.weight_decay,
-            clip_norm=train.clip_norm,
-            average_weights=train.average_weights,
-        )
+        optimizer = training_optimizer(train, _STEPS_PER_EPOCH)
         model.compile(optimizer=optimizer, loss=MaskedCrossEntropy(train.label_smoothing))
         model.optimizer.build(model.trainable_variables)
         ids = np.random.default_rng(0).integers(

@@ -10,7 +10,7 @@ from typing import Any
 from keras import ops
 
 from captioning.decoding.caption_search import IMPOSSIBLE, CaptionSearch
-from captioning.decoding.loop import LoopState, decode, is_finished, take_rows
+from captioning.decoding.loop import LoopState, is_finished, take_rows
 from captioning.model import CaptionDecoder
 from captioning.model.decoder import Cache
 from captioning.text import PAD
@@ -46,15 +46,13 @@ class BeamSearch(CaptionSearch):
         """
         width = self.beam_width
         images = ops.shape(features)[0]
-        tokens, sequences, cache = self._initial_state(images, width)
         # All beams are equal at first, so only one of them may be extended.
         first = ops.cast(ops.arange(width) == 0, "float32")
         total = ops.broadcast_to(ops.where(first > 0, 0.0, IMPOSSIBLE), (images, width))
-        values = (sequences, total, ops.zeros((images, width), "float32"))
-        image = self.model.encode_image(features)
-        values = decode(self._step, image, tokens, values, cache, self._last_position())
+        length = ops.zeros((images, width), "float32")
+        sequences, log_probability, _ = self._search(features, width, (total, length))
         # Every step sorts the beams by rank, so the first one is the best.
-        return {"tokens": values[0][:, 0], "log_probability": values[1][:, 0]}
+        return {"tokens": sequences[:, 0], "log_probability": log_probability[:, 0]}
 
     def _step(self, image: Cache, state: LoopState) -> LoopState:
         """Add a token to every unfinished beam."""

@@ -10,8 +10,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from captioning.decoding.loop import initial_cache_tokens
+from captioning.decoding.loop import LoopState, decode, initial_cache_tokens
 from captioning.model import CaptionDecoder
+from captioning.model.decoder import Cache
 from captioning.text import BANNED, PAD, START
 
 #: Log-probability of what must never be chosen; finite, so that sums and products stay finite.
@@ -45,15 +46,26 @@ class CaptionSearch(keras.Model):
         """Position before which the loop ends: the last token is produced but not fed."""
         return int(self.model.max_length) - 1
 
-    def _initial_state(self, images: Any, captions: int) -> tuple[Any, Any, Any]:
-        """Initial tokens, sequences and cache.
+    def _search(self, features: Any, captions: int, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Caption each image `captions` times with the steps of `_step`.
+
+        Args:
+            features: feature maps `[B, height, width, C]`.
+            captions: number of captions per image, `N`.
+            values: initial values that the steps update beside the sequences, each `[B, N, ...]`.
 
         Returns:
-            `START` tokens int32 `[B, N]`; sequences int32 `[B, N, T]`, which begin with them and
-            are padded; and an empty key/value cache.
+            Sequences int32 `[B, N, T]`, which begin with `START` and are padded, and the values.
         """
+        images = ops.shape(features)[0]
+        last = self._last_position()
         tokens = ops.full((images, captions), START, dtype="int32")
-        padding = ((0, 0), (0, 0), (0, self._last_position()))
+        padding = ((0, 0), (0, 0), (0, last))
         sequences = ops.pad(tokens[:, :, None], padding, constant_values=PAD)
-        length = initial_cache_tokens(self._last_position())
-        return tokens, sequences, self.model.empty_cache(images * captions, length)
+        cache = self.model.empty_cache(images * captions, initial_cache_tokens(last))
+        image = self.model.encode_image(features)
+        return decode(self._step, image, tokens, (sequences, *values), cache, last)
+
+    def _step(self, image: Cache, state: LoopState) -> LoopState:
+        """Add a token to every unfinished caption, see `loop.Step`."""
+        raise NotImplementedError

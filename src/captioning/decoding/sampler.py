@@ -11,7 +11,7 @@ import keras
 from keras import ops
 
 from captioning.decoding.caption_search import CaptionSearch
-from captioning.decoding.loop import LoopState, decode, is_finished
+from captioning.decoding.loop import LoopState, is_finished
 from captioning.model import CaptionDecoder
 from captioning.model.decoder import Cache
 from captioning.text import PAD
@@ -56,13 +56,11 @@ class Sampler(CaptionSearch):
     def draw(self, features: Any, captions: int) -> dict[str, Any]:
         """Caption each image `captions` times; results as of `call`, `[B, N, T]` and `[B, N]`."""
         images = ops.shape(features)[0]
-        tokens, sequences, cache = self._initial_state(images, captions)
         random = self._random_numbers(images, captions)
         total = ops.zeros((images, captions), "float32")
-        values = (sequences, total) if random is None else (sequences, total, random)
-        image = self.model.encode_image(features)
-        values = decode(self._step, image, tokens, values, cache, self._last_position())
-        return {"tokens": values[0], "log_probability": values[1]}
+        values = (total,) if random is None else (total, random)
+        sequences, log_probability, *_ = self._search(features, captions, values)
+        return {"tokens": sequences, "log_probability": log_probability}
 
     def _step(self, image: Cache, state: LoopState) -> LoopState:
         """Add a token to every unfinished caption."""

@@ -14,7 +14,7 @@ from captioning.training.curves import CurveWriter, Validation
 from captioning.training.data import MeasuredBatches
 from captioning.training.loop import FitResult, ReportPlan, run
 from captioning.training.losses import MaskedCrossEntropy
-from captioning.training.optimizer import make_optimizer
+from captioning.training.optimizer import training_optimizer
 from captioning.training.samples import SampleCaptions
 from captioning.training.split_batch import SplitBatch
 
@@ -30,15 +30,7 @@ def compiled(
     """
     split = params.parts > 1 and not jit_compile
     model = SplitBatch(decoder, params.parts) if split else decoder
-    optimizer = make_optimizer(
-        learning_rate=params.learning_rate,
-        steps=params.epochs * steps_per_epoch,
-        warmup_steps=round(params.warmup_epochs * steps_per_epoch),
-        schedule=params.schedule,
-        weight_decay=params.weight_decay,
-        clip_norm=params.clip_norm,
-        average_weights=params.average_weights,
-    )
+    optimizer = training_optimizer(params, steps_per_epoch)
     loss = MaskedCrossEntropy(params.label_smoothing)
     model.compile(optimizer=optimizer, loss=loss, jit_compile=jit_compile)
     return model

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import keras
 
+from captioning.params.stages import TrainParams
 from captioning.training.adamw import FusedAdamW
+
+
+def training_optimizer(params: TrainParams, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """The optimizer that the `train` section describes, for training with cross-entropy."""
+    return make_optimizer(
+        learning_rate=params.learning_rate,
+        steps=params.epochs * steps_per_epoch,
+        warmup_steps=round(params.warmup_epochs * steps_per_epoch),
+        schedule=params.schedule,
+        weight_decay=params.weight_decay,
+        clip_norm=params.clip_norm,
+        average_weights=params.average_weights,
+    )
 
 
 def make_optimizer(

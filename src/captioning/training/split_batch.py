@@ -37,19 +37,20 @@ class SplitBatch(keras.Model):
         self.built = True
 
     def call(self, inputs: dict[str, Any], training: bool | None = None) -> Any:
-        """Logits of each part as a list of float32 `[b, T, V]`; without training `[B, T, V]`.
+        """Logits, in training as a list with those of each part, float32 `[b, T, V]`.
+
+        Otherwise they are joined, `[B, T, V]`.
 
         Args:
             inputs: `features` `[B, height, width, C]` and `tokens` int32 `[B, T]`.
             training: whether dropout is on.
         """
-        if not training:
-            return self.decoder(inputs, training=False)
         split = {name: self._split(value) for name, value in inputs.items()}
-        return [
-            self.decoder({name: values[part] for name, values in split.items()}, training=True)
+        logits = [
+            self.decoder({name: values[part] for name, values in split.items()}, training=training)
             for part in range(self.parts)
         ]
+        return logits if training else ops.concatenate(logits)
 
     def compute_loss(
         self,
