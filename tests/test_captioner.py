@@ -113,6 +113,7 @@ def korean_folder(tmp_path_factory) -> Path:
     return write_model(tmp_path_factory.mktemp("korean"), vocabulary, captions)
 
 
+@pytest.mark.slow
 def test_a_model_of_subwords_needs_only_its_own_folder(korean_folder, pictures, capfd):
     loaded = Captioner.load(korean_folder)
     assert loaded.vocabulary.standardization.punctuation == "keep"
@@ -216,6 +217,7 @@ def test_an_image_named_twice_is_captioned_twice(model_folder, pictures, capsys)
     assert first == second and first.startswith(f"{name}: ")
 
 
+@pytest.mark.slow
 def test_several_attention_maps_are_numbered(model_folder, pictures, capsys):
     out = pictures / "maps" / "attention.png"
     arguments = ["--model", str(model_folder), "--attention", str(out), "--json"]
@@ -245,6 +247,7 @@ def site(pictures):
         server.shutdown()
 
 
+@pytest.mark.slow
 def test_command_captions_urls_and_names_those_that_fail(model_folder, site, capsys):
     urls = [f"{site}/one.png", f"{site}/missing.png"]
     status = main(["caption", *urls, "--model", str(model_folder), "--json"])

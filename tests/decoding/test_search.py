@@ -123,11 +123,13 @@ def test_a_length_penalty_favors_longer_captions():
     assert found_tokens(BeamSearch(TableDecoder(table), 3, 1.0))[0][:4] == [START, 4, 5, END]
 
 
+@pytest.mark.slow
 def test_a_beam_width_of_one_is_greedy_decoding():
     model = untrained_decoder()
     assert found_tokens(BeamSearch(model, 1, 1.0)) == found_tokens(Sampler(model, 0.0))
 
 
+@pytest.mark.slow
 def test_a_wide_beam_finds_the_most_probable_of_all_captions():
     model = untrained_decoder()
     found = BeamSearch(model, 64, 0.0).predict(FEATURES, verbose=0)
@@ -152,6 +154,7 @@ def test_beam_search_agrees_with_a_simple_search_without_cache(penalty):
         assert log_p == pytest.approx(total, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_greedy_decoding_agrees_with_computing_every_prefix_again():
     model = untrained_decoder()
     for row, feature in zip(found_tokens(Sampler(model, 0.0)), FEATURES, strict=True):

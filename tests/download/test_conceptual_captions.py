@@ -385,6 +385,7 @@ def die_in_worker(shard: shard_fetcher.Shard) -> tuple[bool, shard_fetcher.Shard
     raise AssertionError
 
 
+@pytest.mark.slow
 def test_a_run_does_not_wait_for_workers_that_died(
     server: HostileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

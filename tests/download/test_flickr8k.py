@@ -102,6 +102,7 @@ def stage(folder: Path, params: Flickr8kParams) -> subprocess.CompletedProcess[s
     )
 
 
+@pytest.mark.slow
 def test_stage_writes_the_raw_table_and_the_metrics(tmp_path: Path) -> None:
     done = stage(tmp_path, release(tmp_path / "source", photographs(), texts()))
     results = "download: data/raw, metrics/download.json\n"

@@ -98,6 +98,7 @@ def test_the_gate_compares_with_the_bases_tokenizer(words, characters):
     assert all(check.reason.endswith("no drop") for check in checks)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("java") is None, reason="no java on the PATH")
 def test_runs_evaluated_with_ptb_are_compared_and_gated_with_it(tmp_path, words, monkeypatch):
     ptb = revision(tmp_path, "ptb", CAPTIONS, evaluate={"tokenizer": "ptb"})

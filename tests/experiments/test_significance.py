@@ -110,6 +110,7 @@ def test_the_interval_of_a_mean_is_that_of_paired_differences():
     assert high - low > 2 * (found.high - found.low)  # Pairing is what makes it narrow.
 
 
+@pytest.mark.slow
 def test_noise_is_rarely_significant():
     given = references(40)
     runs = [run(spoilt(given, 0.3, seed), given) for seed in range(14)]

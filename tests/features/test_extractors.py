@@ -142,6 +142,7 @@ def test_mobilenet_extracts_features_with_weights_from_the_cache(tmp_path, monke
     assert features.shape == (1, 3, 3, 576) and np.isfinite(features).all()
 
 
+@pytest.mark.slow
 def test_extracting_the_same_images_again_gives_the_same_bytes(lite0):
     images = np.stack([photograph(path) for path in PHOTOGRAPHS])
     assert lite0(images).tobytes() == lite0(images).tobytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +28,7 @@ def project_files(script: Path) -> set[str]:
     return {path.relative_to(ROOT).as_posix() for path in found}
 
 
+@cache
 def result_files(script: Path) -> set[str]:
     """Those of the `project_files` of a script that can change a result."""
     return {name for name in project_files(script) if changes_results(ROOT / name)}

@@ -81,6 +81,7 @@ def test_the_loss_decreases_over_the_tutorials_train_steps():
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.slow
 def test_the_reference_extraction_computes_the_same_features():
     random = np.random.default_rng(0)
     images = [random.integers(0, 256, (64, 64, 3)).astype("uint8") for _ in range(3)]

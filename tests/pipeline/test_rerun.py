@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from pathlib import Path
 
-import networkx as nx
 import pytest
 from dvc.repo import Repo
 from imports import ROOT, changes_results, result_files
@@ -24,21 +24,38 @@ SOURCES = sorted(
 
 
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory) -> Path:
+def repository(tmp_path_factory) -> Iterator[Repo]:
     """Looks finished to DVC: every output is there and in dvc.lock."""
-    return finished_repository(tmp_path_factory.mktemp("repository"))
+    with Repo(str(finished_repository(tmp_path_factory.mktemp("repository")))) as repo:
+        yield repo
 
 
-def would_run(folder: Path) -> list[str]:
-    """Stages that DVC finds changed, and those that stand on them."""
-    with Repo(str(folder)) as repo:
-        changed = {address.split(":")[-1] for address in repo.status()}
-        graph = repo.index.graph
-    # An edge leads from a stage to what it depends on.
-    for stage in graph:
-        if stage.name in changed:
-            changed |= {other.name for other in nx.ancestors(graph, stage)}
-    return [name for name in STAGES if name in changed]
+def changed_entries(repository: Repo) -> dict[str, set[str]]:
+    """The entries under `deps` and `params` that DVC finds changed, for each stage."""
+    changed: dict[str, set[str]] = {}
+    for stage in repository.index.stages:
+        changed[stage.name] = set()
+        for dependency in stage.deps:
+            for path, found in dependency.status().items():
+                # Of the file of params, it lists the params.
+                changed[stage.name] |= set(found) if isinstance(found, dict) else {path}
+    return changed
+
+
+def re_run_by(changed: dict[str, set[str]], name: str, separator: str) -> list[str]:
+    """Stages with a changed entry that is or contains `name`, and those that stand on them."""
+    parents = {name, *(name.rsplit(separator, n)[0] for n in range(name.count(separator) + 1))}
+    return with_dependents([stage for stage in STAGES if changed[stage] & parents])
+
+
+def one_of_each(groups: Iterable[list[str]]) -> list[list[str]]:
+    """Rounds with at most one name of each group, since asking DVC takes long."""
+    rounds = zip_longest(*groups)
+    return [[name for name in names if name is not None] for names in rounds]
+
+
+def test_nothing_is_run_without_a_change(repository):
+    assert repository.status() == {}
 
 
 def another(value: object) -> object:
@@ -50,42 +67,78 @@ def another(value: object) -> object:
     return 1 if value is None else f"{value}x"
 
 
-def test_nothing_is_run_without_a_change(repository):
-    assert would_run(repository) == []
+def is_mentioned(key: str) -> bool:
+    """Whether dvc.yaml mentions the key, so that a change gives dvc.yaml another meaning."""
+    inputs = [entry for stage in STAGES.values() for entry in (*stage["deps"], *stage["params"])]
+    return any(f"${{{key}}}" in entry for entry in inputs)
 
 
-@pytest.fixture
-def params(repository) -> Iterator[Path]:
-    path = repository / "params.yaml"
+@pytest.fixture(scope="module")
+def re_run_by_keys(repository) -> dict[str, list[str]]:
+    """The stages that a change of each key re-runs."""
+    path = Path(repository.root_dir, "params.yaml")
     before = path.read_bytes()
-    yield path
-    path.write_bytes(before)
+    values = flatten(YAML(typ="safe").load(path))
+    sections: dict[str, list[str]] = {}
+    for key in KEYS:
+        # A key that dvc.yaml mentions is changed alone.
+        section = key if is_mentioned(key) else key[: -len(key.split(".")[-1])]
+        sections.setdefault(section, []).append(key)
+    alone = [[key] for key in KEYS if is_mentioned(key)]
+    together = one_of_each(names for key, names in sections.items() if not is_mentioned(key))
+    found = {}
+    for keys in (*alone, *together):
+        changes = {key: "flickr8k" if key == "dataset" else another(values[key]) for key in keys}
+        set_params(path.parent, changes)
+        with Repo(repository.root_dir) as reopened:
+            changed = changed_entries(reopened)
+        path.write_bytes(before)
+        if keys in alone:
+            found[keys[0]] = with_dependents([stage for stage in STAGES if changed[stage]])
+        else:
+            found |= {key: re_run_by(changed, key, ".") for key in keys}
+    return found
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_a_setting_re_runs_the_stages_that_docs_settings_lists(repository, params, key):
-    value = flatten(YAML(typ="safe").load(params))[key]
-    set_params(repository, {key: "flickr8k" if key == "dataset" else another(value)})
+def test_a_setting_re_runs_the_stages_that_docs_settings_lists(re_run_by_keys, key):
     chosen = not key.startswith("datasets.") or key.startswith(f"datasets.{DATASET}.")
-    chosen |= any(f"${{{key}}}" in stage["deps"] for stage in STAGES.values())
-    assert would_run(repository) == (documented_keys()[key] if chosen else [])
+    expected = documented_keys()[key] if chosen or is_mentioned(key) else []
+    assert re_run_by_keys[key] == expected
+
+
+@pytest.fixture(scope="module")
+def re_run_by_sources(repository) -> dict[str, list[str]]:
+    """The stages that a change of each source file re-runs."""
+    entries = {entry for stage in STAGES.values() for entry in stage["deps"]}
+    groups: dict[str, list[str]] = {}
+    for source in SOURCES:
+        parents = {source, *(parent.as_posix() for parent in Path(source).parents)}
+        groups.setdefault(next(iter(parents & entries), ""), []).append(source)
+    unwatched = groups.pop("", [])
+    found = {}
+    for sources in (unwatched, *one_of_each(groups.values())):
+        paths = [Path(repository.root_dir, source) for source in sources]
+        before = [path.read_bytes() for path in paths]
+        for path, content in zip(paths, before, strict=True):
+            path.write_bytes(content + b"\n# changed\n")
+        changed = changed_entries(repository)
+        for path, content in zip(paths, before, strict=True):
+            path.write_bytes(content)
+        if sources is unwatched:
+            assert not any(changed.values())
+        found |= {source: re_run_by(changed, source, "/") for source in sources}
+    return found
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_source_file_re_runs_the_stages_that_import_it(repository, source):
-    path = repository / source
-    before = path.read_bytes()
-    path.write_bytes(before + b"\n# changed\n")
+def test_a_source_file_re_runs_the_stages_that_import_it(re_run_by_sources, source):
     importing = [n for n in STAGES if source in result_files(ROOT / "stages" / f"{n}.py")]
     if not changes_results(ROOT / source):
         # A docstring alone: it re-runs the stages that depend on its whole folder.
         importing = [n for n in STAGES if any(d in source for d in folders(code_deps(n)))]
-    try:
-        found = would_run(repository)
-    finally:
-        path.write_bytes(before)
-    assert found == with_dependents(importing)
+    assert re_run_by_sources[source] == with_dependents(importing)
 
 
 def folders(deps: list[str]) -> list[str]:
@@ -96,11 +149,11 @@ def folders(deps: list[str]) -> list[str]:
     "stray", ["features/__pycache__/fit.cpython-311.pyc", "model/old.pyc", "text/README.md"]
 )
 def test_bytecode_and_notes_in_a_room_re_run_nothing(repository, stray):
-    path = repository / "src/captioning" / stray
+    path = Path(repository.root_dir, "src/captioning", stray)
     path.parent.mkdir(exist_ok=True)
     try:
         for content in ("one", "two"):
             path.write_text(content)
-            assert would_run(repository) == []
+            assert not any(changed_entries(repository).values())
     finally:
         path.unlink()

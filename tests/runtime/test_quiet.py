@@ -125,6 +125,7 @@ def test_what_subprocesses_write_is_filtered_without_loss():
     assert done.stderr == f"{text}\n" * 20000 + "end\n"
 
 
+@pytest.mark.slow
 def test_output_of_a_subprocess_that_lives_longer_passes_and_is_not_waited_for():
     done = python(
         "started = time.monotonic()\n"

@@ -155,6 +155,7 @@ def test_early_stopping_leaves_the_best_weights(tmp_path, average):
     assert validation.rows[0]["val_cross_entropy"] == pytest.approx(best, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_reports_are_made_every_report_every_steps(tmp_path):
     _, result, curves = run_fit(tmp_path, epochs=3, report_every=3)
     assert curves["step"].tolist() == [3, 6]
