@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from imports import REFUSES_ONLY, ROOT, as_rooms, expanded, result_files
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
 from stage_definitions import STAGES, affected_by, code_deps, documented_keys, is_in, load
 
 from captioning.experiments.revisions import flatten
@@ -76,16 +78,19 @@ def test_docs_settings_lists_every_setting_with_the_stages_it_re_runs():
 
 
 def test_every_key_of_params_yaml_has_a_comment():
-    lines = (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines()
-    leaves = 0
-    for number, line in enumerate(lines):
-        key = line.strip().split(":")[0]
-        is_leaf = line.strip() and not line.strip().startswith("#") and not line.endswith(":")
-        if is_leaf:
-            leaves += 1
-            above = next(row for row in reversed(lines[:number]) if row.strip())
-            assert above.strip().startswith("#"), f"params.yaml line {number + 1}: {key}"
-    assert leaves == len(flatten(load("params.yaml")))
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    lines = text.splitlines()
+
+    def check(section: CommentedMap) -> None:
+        for key, value in section.items():
+            line = section.lc.key(key)[0]
+            if isinstance(value, CommentedMap):
+                assert lines[line + 1].strip().startswith("#"), f"params.yaml line {line + 2}"
+                check(value)
+            elif " # " not in lines[line]:
+                assert lines[line - 1].strip().startswith("#"), f"params.yaml line {line + 1}"
+
+    check(YAML().load(text))
 
 
 def test_no_output_switches_the_run_cache_off():
