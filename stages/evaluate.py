@@ -10,6 +10,7 @@ from captioning.stage import stage_main
 
 PREDICTIONS = "data/predictions.jsonl"
 PICTURES = "metrics/captions"
+PICTURE_LIST = "metrics/captions.json"
 
 
 def evaluate(params: Params) -> None:
@@ -45,7 +46,7 @@ def evaluate(params: Params) -> None:
     write_captions(PREDICTIONS, images, observer)
     with fresh_folder(PICTURES) as folder:
         pictures = plot_samples(folder, observer.samples, "data/raw", "test")
-    write_json(f"{PICTURES}.json", pictures)
+    write_json(PICTURE_LIST, pictures)
     report = score_captions(
         PREDICTIONS, "data/raw", tokenizer, settings.bootstrap_samples, settings.seed
     )
@@ -53,4 +54,4 @@ def evaluate(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    stage_main(evaluate, PREDICTIONS, "metrics/evaluate.json", PICTURES, f"{PICTURES}.json")
+    stage_main(evaluate, PREDICTIONS, PICTURE_LIST, "metrics/evaluate.json", PICTURES)

@@ -34,7 +34,10 @@ def train(params: Params) -> None:
     path = Path("data/train_samples.jsonl")
     samples = SampleCaptions(decoder, path, data.samples(), data.vocabulary, settings.seed)
     known = params.model_dump(include={"model", "train"})
-    with scratch_folder("train", known, data.files) as scratch:
+    with (
+        scratch_folder("train", known, data.files) as scratch,
+        fresh_folder("metrics/self_critical") as rewards,
+    ):
         fitted = fit(
             decoder,
             params=settings,
@@ -50,7 +53,7 @@ def train(params: Params) -> None:
             decoder,
             params=settings,
             data=data,
-            curves=Path("metrics/self_critical.csv"),
+            curves=rewards / "curves.csv",
             samples=samples,
             checkpoint=scratch / "self_critical.npz",
         )
@@ -64,7 +67,7 @@ if __name__ == "__main__":
         train,
         "data/model",
         "data/train_samples.jsonl",
+        "metrics/self_critical",
         "metrics/train.json",
         "metrics/training.csv",
-        "metrics/self_critical.csv",
     )

@@ -127,7 +127,7 @@ def refine(
         decoder: trained in place.
         params: the `train` section; its `self_critical` says how.
         data: its captions are the references.
-        curves: path of the CSV with the learning curves; only its header where `epochs` is 0.
+        curves: path of the CSV with the learning curves; not written where `epochs` is 0.
         samples: captions sample images after every epoch.
         checkpoint: path of the training state; a run that finds one resumes from it.
 
@@ -136,10 +136,9 @@ def refine(
     """
     settings = params.self_critical
     steps = data.steps_per_epoch
-    writer = CurveWriter(curves, ("reward", "val_reward"), steps, steps)
     if settings.epochs == 0:
-        writer.write()
         return None
+    writer = CurveWriter(curves, ("reward", "val_reward"), steps, steps)
     reward = CaptionReward.fit(data.captions("train"), settings.bleu_weight)
     model = SelfCritical(decoder, reward, settings.captions, params.seed)
     optimizer = make_optimizer(
