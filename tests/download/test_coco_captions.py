@@ -109,6 +109,7 @@ def test_both_sources_have_a_dataset_class(tmp_path):
         assert isinstance(make_dataset(load_params(tmp_path / "params.yaml")), reader)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_an_experiment_reads_the_split_file_with_images_in_archives_or_a_folder(tmp_path):
     values = params(tmp_path / "coco")
@@ -144,6 +145,7 @@ def test_an_experiment_reads_the_split_file_with_images_in_archives_or_a_folder(
     }
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_an_experiment_reads_what_tfds_prepared(tmp_path, prepared):
     repository = make_repository(tmp_path / "repository", **settings(params(tmp_path / "coco")))

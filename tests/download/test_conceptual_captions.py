@@ -498,6 +498,7 @@ def test_a_million_lines_are_read_in_bounded_memory(
     assert peak - start < 100
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_stage_resumes_after_a_kill_and_runs_as_an_experiment(
     server: HostileServer, tmp_path: Path

@@ -61,6 +61,7 @@ def test_peak_memory_is_the_child_s_own(tmp_path):
     assert usage["seconds"] > 0
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_growth_measures_every_stage(tmp_path, capsys):
     params, out = tmp_path / "params.yaml", tmp_path / "growth.json"
@@ -75,6 +76,7 @@ def test_growth_measures_every_stage(tmp_path, capsys):
     assert "evaluate" in capsys.readouterr().out
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_devices_are_measured_without_tensorflow(tmp_path):
     out: Path = tmp_path / "gpu.json"

@@ -20,7 +20,7 @@ from captioning.core.files import read_json
 from captioning.evaluation.predictions import read_predictions
 from captioning.text import SubwordVocabulary
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 COLOURS = {"빨간": "red", "파란": "blue", "노란": "yellow", "초록": "green"}
 # With the particles that go with them, "a circle is" and "a circle, and".

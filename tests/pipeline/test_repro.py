@@ -84,6 +84,7 @@ def test_forcing_train_again_gives_the_same_bytes(repository):
     assert (repository / "dvc.lock").read_bytes() == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("cores", "link"), [(1, "hardlink"), (2, "symlink")])
 def test_another_user_folder_number_of_cores_and_kind_of_link_give_the_same_bytes(
     repository, tmp_path, cores, link
@@ -163,6 +164,7 @@ def test_what_was_pushed_can_be_cloned_pulled_and_used(repository, tmp_path):
     assert fetched == {"decoder.keras", "vocabulary.txt", "captioner.json"}
 
 
+@pytest.mark.long
 def test_a_grid_of_experiments_runs_from_the_queue(repository, tmp_path):
     clone = tmp_path / "clone"
     run(tmp_path, "git", "clone", "-q", str(repository), str(clone))
