@@ -123,9 +123,9 @@ def test_unusable_images_are_counted_by_reason_and_named(tmp_path: Path) -> None
     ]
     summary = write_raw(Listed([*bad, *ONE_EACH]), tmp_path, 1, Rejections())
     assert summary["rejected_names"] == {
-        "not an image": ["text"],
-        "empty image": ["empty"],
-        "truncated or corrupt image": ["cut"],
+        "not an image": ["text (its beginning is not that of any known image format)"],
+        "empty image": ["empty (the file is empty)"],
+        "truncated or corrupt image": ["cut (image file is truncated)"],
     }
     assert summary["rejected"] == dict.fromkeys(summary["rejected_names"], 1)
     assert [row["image_id"] for row in read_raw(tmp_path, "train")] == ["the train"]

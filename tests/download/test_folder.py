@@ -243,9 +243,9 @@ def test_rejections_are_named(tmp_path):
     assert rejected == {
         "caption without a word": ["captions.csv:5"],
         "empty caption": ["captions.csv:3"],
-        "empty image": ["empty.png"],
+        "empty image": ["empty.png (the file is empty)"],
         "image without captions": ["blue.png", "unknown/teal.JPEG", "white.png"],
-        "not an image": ["broken.png"],
+        "truncated or corrupt image": ["broken.png (PNG: broken PNG file (chunk b'IDA'))"],
     }
 
 

@@ -150,7 +150,7 @@ def test_an_image_that_cannot_be_decoded_is_named_in_one_line(
     with pytest.raises(InputError) as raised:
         extract_remotely(raw, tmp_path / "scratch", extractor, "float16")
     assert re.fullmatch(
-        r"(train|validation|test)0: not an image: Pillow does not recognize the file format",
+        r"(train|validation|test)0: not an image: its beginning .* known image format",
         str(raised.value),
     )
 

@@ -5,19 +5,41 @@ Legend: `S` side of the resized image in pixels; 3 color channels: red, green, b
 
 from __future__ import annotations
 
-import io
+import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from captioning.core.errors import InputError
+from captioning.data.image_formats import IMAGE_SUFFIXES, FormatError, explanation, open_image
+from captioning.data.png import SIGNATURE as PNG_SIGNATURE
+from captioning.data.png import without_metadata
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "MAX_MEGAPIXELS",
+    "ImageError",
+    "decode_image",
+    "load_pixels",
+    "resize",
+]
 
 MAX_MEGAPIXELS = 64
-#: File name suffixes, in lower case, by which images are recognized when a folder is searched.
-IMAGE_SUFFIXES = frozenset(
-    (".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-)
+_CORRUPT = "truncated or corrupt image"
+# How to turn an image upright, by its EXIF orientation.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+# Pillow warns of metadata that it cannot read, and of images that are larger than our own limit.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class ImageError(InputError):
@@ -32,31 +54,70 @@ class ImageError(InputError):
     def __init__(self, name: str, reason: str, detail: str) -> None:
         super().__init__(f"{name}: {reason}: {detail}")
         self.reason = reason
+        self.detail = detail
 
 
 def decode_image(data: bytes, name: str) -> Image.Image:
     """Decode an encoded image into upright 8-bit RGB.
 
     The EXIF orientation is applied, transparent pixels are composited over white, and 16-bit
-    grayscale is scaled to 8 bits. Of an animation, the first frame is decoded.
+    grayscale is scaled to 8 bits. Of an animation, the first frame is decoded. Damaged or oversized
+    metadata do not matter as long as the pixels can be decoded.
 
     Args:
-        data: bytes of an image file, in any format that Pillow reads.
+        data: bytes of an image file, in one of the formats in `image_formats`.
         name: name of the image in error messages.
 
     Raises:
-        ImageError: the data is empty, not an image, truncated, corrupt, or larger than
-            `MAX_MEGAPIXELS`. The size is read from the header, before any pixel is decoded.
+        ImageError: the data is empty, not an image, in another format, truncated, corrupt, or
+            larger than `MAX_MEGAPIXELS`. The size is read from the header, before any pixel is
+            decoded. The message gives the decoder's own reason.
     """
     if not data:
         raise ImageError(name, "empty image", "the file is empty")
-    image = _open(data, name)
     try:
-        # Pillow's plugins raise exceptions of almost any type on corrupt data.
+        return _decode(data, name)
+    except ImageError as error:
+        if error.reason != _CORRUPT or not data.startswith(PNG_SIGNATURE):
+            raise
+    return _decode(without_metadata(data), name)
+
+
+def _decode(data: bytes, name: str) -> Image.Image:
+    try:
+        image = open_image(data)
+        width, height = image.size
+        if width * height > MAX_MEGAPIXELS * 1_000_000:
+            raise _too_large(name, f"{width}x{height} pixels")
         image.load()
-        return _to_rgb(ImageOps.exif_transpose(image))
+        return _to_rgb(_upright(image))
+    except ImageError:
+        raise
+    except FormatError as error:
+        raise ImageError(name, error.reason, str(error)) from None
+    except Image.DecompressionBombError as error:
+        # Pillow itself refuses very large images: "Image size (400000000 pixels) exceeds …".
+        raise _too_large(name, str(error).partition(" exceeds")[0]) from None
     except Exception as error:
-        raise ImageError(name, "truncated or corrupt image", str(error)) from error
+        raise ImageError(name, _CORRUPT, explanation(error)) from error
+
+
+def _too_large(name: str, size: str) -> ImageError:
+    limit = f"more than the limit of {MAX_MEGAPIXELS} megapixels: scale it down"
+    return ImageError(name, "image too large", f"{size} is {limit}")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Apply the EXIF orientation; without one, or if it cannot be read, the image stays as it is.
+
+    Pillow's `exif_transpose` writes the other EXIF data again, and fails if any of them are
+    damaged.
+    """
+    try:
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:
+        turn = None
+    return image if turn is None else image.transpose(turn)
 
 
 def load_pixels(data: bytes, size: int, name: str) -> NDArray[np.uint8]:
@@ -77,24 +138,6 @@ def load_pixels(data: bytes, size: int, name: str) -> NDArray[np.uint8]:
 def resize(image: Image.Image, size: int) -> NDArray[np.uint8]:
     """Resize an RGB image to a square, uint8 `[S, S, 3]`; see `load_pixels`."""
     return np.array(image.resize((size, size), Image.Resampling.BILINEAR), dtype=np.uint8)
-
-
-def _open(data: bytes, name: str) -> Image.Image:
-    """Read the header of an image and check its size."""
-    too_large = f"more than the limit of {MAX_MEGAPIXELS} megapixels: scale it down"
-    try:
-        image = Image.open(io.BytesIO(data))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        # Pillow itself refuses very large images: "Image size (400000000 pixels) exceeds …".
-        size = str(error).partition(" exceeds")[0]
-        raise ImageError(name, "image too large", f"{size} is {too_large}") from None
-    except Exception as error:
-        detail = "Pillow does not recognize the file format"
-        raise ImageError(name, "not an image", detail) from error
-    width, height = image.size
-    if width * height > MAX_MEGAPIXELS * 1_000_000:
-        raise ImageError(name, "image too large", f"{width}x{height} pixels is {too_large}")
-    return image
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -100,7 +100,7 @@ def _usable_rows(
         try:
             width, height = decode_image(example.image, example.image_id).size
         except ImageError as error:
-            rejections.add(error.reason, example.image_id)
+            rejections.add(error.reason, f"{example.image_id} ({error.detail})")
             continue
         captions = _usable_captions(example, rejections)
         if not captions:

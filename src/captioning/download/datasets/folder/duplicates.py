@@ -49,7 +49,7 @@ def without_duplicates(
         try:
             contents, pixels = result.result()
         except ImageError as error:
-            rejections.add(error.reason, image.name)
+            rejections.add(error.reason, f"{image.name} ({error.detail})")
             continue
         image.contents.append(contents)
         by_pixels[pixels].append(image)
