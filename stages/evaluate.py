@@ -9,12 +9,14 @@ from captioning.params.stages import Params
 from captioning.stage import stage_main
 
 PREDICTIONS = "data/predictions.jsonl"
+SCORES = "data/scores.json"
+FIGURES = "metrics/evaluate.json"
 PICTURES = "metrics/captions"
 PICTURE_LIST = "metrics/captions.json"
 
 
 def evaluate(params: Params) -> None:
-    """Write data/predictions.jsonl, metrics/captions(.json) and metrics/evaluate.json."""
+    """Write predictions, pictures, figures and scores, and print the scores in the last lines."""
     # Imported here, so that wrong params are reported without waiting for TensorFlow.
     from captioning.evaluation.words import ScoringTokenizer
 
@@ -25,7 +27,9 @@ def evaluate(params: Params) -> None:
     from captioning.data.record_folder import RecordFolder
     from captioning.decoding.search import make_decoder
     from captioning.evaluation.caption_split import caption_split
-    from captioning.evaluation.run import Observer, score_captions, write_captions
+    from captioning.evaluation.closing_lines import closing_lines
+    from captioning.evaluation.predictions import write_predictions
+    from captioning.evaluation.run import Observer, score_captions
     from captioning.evaluation.samples import plot_samples
     from captioning.model.bundle import load_bundle
     from captioning.runtime.device import use_device
@@ -43,15 +47,18 @@ def evaluate(params: Params) -> None:
     features = RecordFolder.open("data/features")
     images = caption_split(bundle, decoder, features, "data/raw", "test", settings.batch_images)
     observer = Observer(settings.sample_images, scenes=params.dataset == "scenes")
-    write_captions(PREDICTIONS, images, observer)
+    write_predictions(PREDICTIONS, observer.predictions(images))
     with fresh_folder(PICTURES) as folder:
         pictures = plot_samples(folder, observer.samples, "data/raw", "test")
     write_json(PICTURE_LIST, pictures)
-    report = score_captions(
+    scores, captions = score_captions(
         PREDICTIONS, "data/raw", tokenizer, settings.bootstrap_samples, settings.seed
     )
-    write_json("metrics/evaluate.json", report | observer.metrics())
+    write_json(SCORES, scores.intervals)
+    write_json(FIGURES, scores.figures)
+    print(f"evaluate: {PREDICTIONS}, {SCORES}, {FIGURES}, {PICTURES}, {PICTURE_LIST}")
+    print("\n".join(closing_lines(scores, captions)))
 
 
 if __name__ == "__main__":
-    stage_main(evaluate, PREDICTIONS, PICTURE_LIST, "metrics/evaluate.json", PICTURES)
+    stage_main(evaluate)

@@ -123,7 +123,7 @@ def test_the_most_probable_captions_score_above_80_bleu_points():
     report = score(
         [most_probable_caption(scene) for scene in scenes], [e.captions for e in examples], 100, 1
     )
-    assert report["bleu_4"] > 0.8
+    assert report.figures["bleu_4"] > 0.8
 
 
 def test_parser_finds_attributes_relation_and_the_position_of_the_shape_word():

@@ -111,12 +111,13 @@ def test_the_language_of_the_machine_changes_no_word(monkeypatch):
 @needs_java
 def test_the_report_names_the_tokenizer_and_uses_it_for_train_captions():
     tokenizer = ScoringTokenizer("ptb", "nfkc").check()
-    report = score(
+    report, intervals = score(
         ["a dog's", "ﬁsh"], [["The DOG's"], ["a fish"]], 100, 1, ["A dog 's."], tokenizer
     )
     assert report["caption_length"] == 2 and report["share_not_in_training"] == 0.5
-    assert "|tok:ptb|" in report["signature"]
-    assert "text NFKC lower case, cut by stanford-corenlp-3.4.1, without" in report["signature"]
+    signature = intervals["signature"]
+    assert "|tok:ptb|" in signature
+    assert "text NFKC lower case, cut by stanford-corenlp-3.4.1, without" in signature
 
 
 def test_missing_java_is_reported(monkeypatch, tmp_path):

@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from captioning.evaluation.scene_attention import AttentionPeaks, attention_peak, object_words
+from captioning.evaluation.scene_attention import (
+    AttentionPeaks,
+    attention_peak,
+    object_peaks,
+    object_words,
+)
 from captioning.evaluation.scene_truth import CaptionTruth, judge
 
 
@@ -25,14 +30,14 @@ ROW = {"objects": OBJECTS, "held_out": False, "width": 224, "height": 224}
 def grounding_metrics(captions, rows):
     truth = CaptionTruth()
     for caption, row in zip(captions, rows, strict=True):
-        truth.add(caption, row)
+        truth.add(caption, row["objects"], row["held_out"])
     return truth.metrics()
 
 
 def attention_peak_metrics(maps, captions, rows):
     peaks = AttentionPeaks()
     for attention, caption, row in zip(maps, captions, rows, strict=True):
-        peaks.add(attention, caption, row)
+        peaks.add(object_peaks(attention, caption, row), caption, row["objects"])
     return peaks.metrics()
 
 

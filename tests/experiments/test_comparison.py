@@ -54,7 +54,7 @@ def test_all_kinds_of_revision_are_read(experiments, monkeypatch):
         revision = find_revision(name)
         assert revision.commit == head
         assert revision.params["model.error"] == 0.3 and revision.params["model.names"] is None
-        assert revision.figures["grounding.colour_shape_true"] == 0.7
+        assert revision.figures["shares.right"] == 0.7
         assert len(revision.predictions) == 40
     said = find_revision("HEAD").predictions
     for name in ("s2", "remote"):  # Of `remote`, nothing is in the cache.

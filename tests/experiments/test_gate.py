@@ -34,7 +34,7 @@ def gate(experiments, monkeypatch, capsys, tmp_path):
 
 
 LIMITS = """
-floors: {bleu_4: 0.3, grounding.colour_shape_true: 0.5}
+floors: {bleu_4: 0.3, shares.right: 0.5}
 largest_significant_drop: {bleu_4: 0.01, cider_d: 0}
 """
 
@@ -44,7 +44,7 @@ def test_a_drop_that_is_noise_passes(gate):
     status, lines, error = gate(LIMITS, "small", "--base", "main")
     assert (status, error) == (0, "")
     assert lines[0] == "pass  bleu_4: 0.371865 is at least 0.3"
-    assert lines[1] == "pass  grounding.colour_shape_true: 0.69 is at least 0.5"
+    assert lines[1] == ("pass  shares.right: 0.69 is at least 0.5; as recorded, not computed again")
     for line in lines[2:]:
         assert line.startswith("pass  ") and "] against main, p = 0.0" in line
         assert line.endswith("the drop is not significant")
@@ -58,7 +58,7 @@ def test_every_failure_has_a_reason(gate):
     assert (status, error) == (1, "")
     assert lines[0] == "FAIL  bleu_4: 0 is below the floor of 0.3"
     assert lines[1] == "FAIL  bleu_9: metrics/evaluate.json of workspace holds no such number"
-    assert lines[2] == "FAIL  grounding.colour_shape_true: 0.2 is below the floor of 0.5"
+    assert lines[2] == "FAIL  shares.right: 0.2 is below the floor of 0.5"
     assert lines[3].startswith("FAIL  bleu_4: -0.4206 [") and "p = 0.0010" in lines[3]
     assert lines[3].endswith("against HEAD, p = 0.0010: a significant drop of more than 0.01")
     assert lines[4].startswith("FAIL  cider_d: -") and len(lines) == 5
@@ -76,9 +76,11 @@ def test_a_significant_drop_within_the_limit_and_a_gain_pass(gate):
 
 
 @pytest.mark.slow
-def test_floors_need_neither_base_nor_captions(gate):
-    status, lines, _ = gate("floors: {bleu_1: 0.5}", "gone")
-    assert status == 0 and len(lines) == 1
+def test_floors_need_the_captions_but_no_base(gate):
+    status, lines, _ = gate("floors: {bleu_1: 0.5}", "main")
+    assert (status, lines) == (0, ["pass  bleu_1: 0.6875 is at least 0.5"])
+    status, lines, error = gate("floors: {bleu_1: 0.5}", "gone")
+    assert (status, lines) == (2, []) and "data/predictions.jsonl of gone is not in" in error
 
 
 @pytest.mark.slow
@@ -92,6 +94,31 @@ def test_figures_that_do_not_belong_to_the_captions_do_not_pass(
     assert status == 1
     assert [line[:4] for line in lines] == ["pass", "FAIL", "pass"]
     assert "says bleu_4 0.9000, but its captions score 0.0000" in lines[1]
+    # Floors alone, and figures of the base, are checked, too.
+    status, lines, _ = gate("floors: {bleu_4: 0.8}")
+    assert status == 1 and [line[:4] for line in lines] == ["pass", "FAIL"]
+    limits = "largest_significant_drop: {bleu_4: 1}"
+    status, lines, _ = gate(limits, "main", "--base", "workspace")
+    assert status == 1 and [line[:4] for line in lines] == ["FAIL", "pass"]
+    assert "of workspace says bleu_4 0.9000" in lines[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 400])
+def test_a_figure_that_is_not_finite_does_not_pass(
+    gate, experiments, tmp_path, monkeypatch, number
+):
+    monkeypatch.chdir(shutil.copytree(experiments, tmp_path / "copy", symlinks=True))
+    Path("metrics/evaluate.json").write_text(f'{{"bleu_4": {number}, "other": {number}}}')
+    status, lines, _ = gate("floors: {bleu_4: 0.75, other: 0}")
+    assert status == 1 and [line[:4] for line in lines] == ["FAIL"] * 3
+    assert all("which is not a finite number" in line for line in lines[:2])
+    assert "but its captions score 0.0000: run `dvc repro evaluate` there" in lines[2]
+    limits = "largest_significant_drop: {bleu_4: 1}"
+    status, lines, _ = gate(limits, "main", "--base", "workspace")
+    assert status == 1 and [line[:4] for line in lines] == ["FAIL", "pass"]
+    # The comparison notes it, and stays valid JSON.
+    assert main(["compare", "main", "workspace", "--json"]) == 0
 
 
 @pytest.mark.slow

@@ -54,9 +54,9 @@ for number in range(params["data"]["images"]):
     )
 write_predictions("data/predictions.jsonl", rows)
 captions, references = [row.caption for row in rows], [row.references for row in rows]
-report = score(captions, references, 100, 1)
-report["grounding"] = {"colour_shape_true": 1 - params["model"]["error"]}
-write_json("metrics/evaluate.json", report)
+figures = score(captions, references, 100, 1).figures
+figures["shares"] = {"right": 1 - params["model"]["error"]}
+write_json("metrics/evaluate.json", figures)
 """
 STAGES = """
 stages:

@@ -42,9 +42,14 @@ def cider_d(captions: Sequence[str], references: Sequence[Sequence[str]]) -> NDA
         references: one or more references of each image, likewise.
 
     Returns:
-        float64 [N].
+        float64 [N]; NaN if CIDEr-D is not defined for these references, because every n-gram of
+        theirs is in the references of every image: then all weights are 0, whatever the captions.
     """
     scorer = CiderScorer()
     scorer.ctest = _LazyMap(captions, cook_test)
     scorer.crefs = _LazyMap(references, cook_refs)
-    return np.asarray(scorer.compute_score()[1], np.float64)
+    scores = np.asarray(scorer.compute_score()[1], np.float64)
+    # The scorer also stores 0 for the n-grams of captions that are in no reference.
+    if all(count in (0, len(captions)) for count in scorer.document_frequency.values()):
+        return np.full_like(scores, np.nan)
+    return scores

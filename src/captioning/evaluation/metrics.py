@@ -7,6 +7,10 @@ the same ones and gives the same figures.
 
 All metrics are shares: a BLEU of 0.3 is printed as 30 in most papers; CIDEr-D may exceed 1.
 
+A metric is not defined, and NaN here, where no caption could score: CIDEr-D where every n-gram of
+the references is in the references of every image, as for a single image; BLEU-n where no reference
+has n words. An interval over images is not defined for a single image.
+
 Everything is computed from statistics of single images, which are computed once. A resample only
 chooses among them, and two systems can be compared image by image.
 
@@ -15,7 +19,8 @@ Legend: N images.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, get_args
@@ -43,13 +48,16 @@ class ImageStatistics:
         matches: n-grams of the caption found in its references (clipped), n = 1..4, int64 [N, 4].
         ngrams: n-grams of the caption, n = 1..4, int64 [N, 4].
         lengths: words of the caption, and of the reference closest in length, int64 [N, 2].
+        longest: words of the longest reference, int64 [N].
         rouge_l: ROUGE-L of each caption, float64 [N].
-        cider_d: CIDEr-D of each caption, float64 [N]; document frequencies from all N images.
+        cider_d: CIDEr-D of each caption, float64 [N]; document frequencies from all N images. NaN
+            if it is not defined for these images.
     """
 
     matches: NDArray[np.int64]
     ngrams: NDArray[np.int64]
     lengths: NDArray[np.int64]
+    longest: NDArray[np.int64]
     rouge_l: NDArray[np.float64]
     cider_d: NDArray[np.float64]
 
@@ -120,6 +128,7 @@ def word_statistics(captions: Sequence[str], references: Sequence[list[str]]) ->
         matches=np.array([score.counts for score in scores], np.int64),
         ngrams=np.array([score.totals for score in scores], np.int64),
         lengths=np.array([(score.sys_len, score.ref_len) for score in scores], np.int64),
+        longest=np.array([max(len(r.split()) for r in given) for given in references], np.int64),
         rouge_l=np.asarray(Rouge().compute_score(truth, candidates)[1], np.float64),
         cider_d=cider_d(captions, references),
     )
@@ -128,7 +137,7 @@ def word_statistics(captions: Sequence[str], references: Sequence[list[str]]) ->
 def aggregate(
     statistics: ImageStatistics, chosen: NDArray[np.int64] | slice = slice(None)
 ) -> dict[str, float]:
-    """The corpus metrics of `METRICS` over the chosen images.
+    """The corpus metrics of `METRICS` over the chosen images; NaN for those that are not defined.
 
     Args:
         statistics: statistics of all images.
@@ -137,8 +146,12 @@ def aggregate(
     matches = statistics.matches[chosen].sum(axis=0).tolist()
     ngrams = statistics.ngrams[chosen].sum(axis=0).tolist()
     caption_length, reference_length = statistics.lengths[chosen].sum(axis=0).tolist()
+    longest = statistics.longest.max()
     metrics = {}
     for order in range(1, _ORDERS + 1):
+        if longest < order:
+            metrics[f"bleu_{order}"] = math.nan
+            continue
         # Without smoothing: 0 where an order has no match at all.
         bleu = BLEU.compute_bleu(
             matches[:order],
@@ -167,12 +180,27 @@ def bootstrap(
         seed: random seed of the resamples.
 
     Returns:
-        For each of `METRICS` its values, float64 [samples].
+        For each of `METRICS` its values, float64 [samples]; NaN for metrics that are not defined,
+        and for all if there is only one image.
     """
     random = np.random.default_rng(seed)
     size = len(statistics)
+    if size == 1:
+        return {metric: np.full(samples, math.nan) for metric in METRICS}
     resampled = [aggregate(statistics, random.integers(size, size=size)) for _ in range(samples)]
     return {metric: np.array([values[metric] for values in resampled]) for metric in METRICS}
+
+
+def undefined_notes(values: Mapping[str, float]) -> list[str]:
+    """Why metrics of `aggregate` are not defined, one sentence each without a full stop."""
+    return [
+        "cider_d is not defined: it weighs words by how few images' references contain them, so "
+        "it needs two images with different references"
+        if metric == "cider_d"
+        else f"{metric} is not defined: no reference has {metric[-1]} words"
+        for metric in METRICS
+        if math.isnan(values[metric])
+    ]
 
 
 def plain_bleu() -> BLEU:

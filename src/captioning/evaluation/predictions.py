@@ -11,6 +11,58 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from captioning.core.errors import InputError
 from captioning.core.files import atomic_path
 
+_STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+Point = tuple[float, float]
+
+
+class SceneObject(BaseModel):
+    """An object in a drawn scene.
+
+    Attributes:
+        colour, shape, size: their names in `scenes.words`.
+        box: x0, y0, x1, y1 in pixels.
+    """
+
+    model_config = _STRICT
+
+    colour: str
+    shape: str
+    size: str
+    box: tuple[float, float, float, float]
+
+
+class ObjectPeak(BaseModel):
+    """Where the decoder attended when it wrote a word that names an object, in pixels.
+
+    Attributes:
+        word: position of the word in the caption, counted from 0.
+        smooth: x and y of the highest point of the smoothed map.
+        cell: x and y of the center of the highest cell.
+    """
+
+    model_config = _STRICT
+
+    word: int
+    smooth: Point
+    cell: Point
+
+
+class Scene(BaseModel):
+    """What the figures of grounding are computed from.
+
+    Attributes:
+        held_out: whether the scene's combinations of color and shape occur in no other split.
+        objects: all objects of the scene.
+        peaks: one for each word of the caption that names an object, in the caption's order.
+    """
+
+    model_config = _STRICT
+
+    held_out: bool
+    objects: tuple[SceneObject, ...]
+    peaks: tuple[ObjectPeak, ...]
+
 
 class Prediction(BaseModel):
     """The caption of one image; arguments are given by keyword.
@@ -20,26 +72,28 @@ class Prediction(BaseModel):
         caption: caption by the model, in standardized words.
         references: captions by people, as in the raw table.
         log_probability: log-probability of the caption's tokens and `[END]`, in nats; finite.
+        scene: what is known of a drawn scene; None for other images.
     """
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = _STRICT
 
     image_id: str
     caption: str
     references: tuple[str, ...]
     log_probability: float
+    scene: Scene | None = None
 
 
 def write_predictions(path: Path | str, rows: Iterable[Prediction]) -> int:
     """Write one JSON object in each line and return the number of lines.
 
-    The file is UTF-8 with sorted keys. It appears only when it is complete. `rows` is consumed one
-    row at a time.
+    The file is UTF-8 with sorted keys, without those that are None. It appears only when it is
+    complete. `rows` is consumed one row at a time.
     """
     number = 0
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         for row in rows:
-            line = json.dumps(row.model_dump(), sort_keys=True, ensure_ascii=False)
+            line = json.dumps(row.model_dump(exclude_none=True), sort_keys=True, ensure_ascii=False)
             file.write(line.encode() + b"\n")
             number += 1
     return number

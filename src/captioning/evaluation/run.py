@@ -1,26 +1,24 @@
-"""The work of stage `evaluate`: write the captions of the test split, then score them."""
+"""The work of stage `evaluate`: observe the captions of the test split, then score them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from captioning.data.raw_table import read_raw
 from captioning.evaluation.caption_split import CaptionedImage
-from captioning.evaluation.predictions import Prediction, read_predictions, write_predictions
-from captioning.evaluation.scene_attention import AttentionPeaks
-from captioning.evaluation.scene_truth import CaptionTruth
-from captioning.evaluation.scoring import score
+from captioning.evaluation.grounding import grounding, observed_scene
+from captioning.evaluation.predictions import Prediction, read_predictions
+from captioning.evaluation.scoring import Scores, score
 from captioning.evaluation.words import ScoringTokenizer
 
 
 class Observer:
-    """Collects figures and samples while captioned images stream past, and keeps only the samples.
+    """Keeps samples of captioned images while they stream past.
 
     Args:
         sample_images: number of images to keep as samples; the first ones are kept.
-        scenes: whether the images are drawn scenes, whose captions can be checked for truth.
+        scenes: whether the images are drawn scenes, of which predictions say what is in them.
 
     Attributes:
         samples: captioned images kept so far.
@@ -29,30 +27,18 @@ class Observer:
     def __init__(self, sample_images: int, scenes: bool) -> None:
         self.samples: list[CaptionedImage] = []
         self._sample_images = sample_images
-        self._scenes = (CaptionTruth(), AttentionPeaks()) if scenes else None
+        self._scenes = scenes
 
     def predictions(self, images: Iterable[CaptionedImage]) -> Iterator[Prediction]:
         """Observe every image and yield its prediction."""
         for image in images:
             if len(self.samples) < self._sample_images:
                 self.samples.append(image)
-            if self._scenes is not None:
-                truth, peaks = self._scenes
-                truth.add(image.prediction.caption, image.row)
-                peaks.add(image.word_attention, image.prediction.caption, image.row)
-            yield image.prediction
-
-    def metrics(self) -> dict[str, Any]:
-        """Figures of drawn scenes, under the key `grounding`; empty for other datasets."""
-        if self._scenes is None:
-            return {}
-        truth, peaks = self._scenes
-        return {"grounding": truth.metrics() | peaks.metrics()}
-
-
-def write_captions(path: Path | str, images: Iterable[CaptionedImage], observer: Observer) -> None:
-    """Write the prediction of every image to `path` while `observer` observes the images."""
-    write_predictions(path, observer.predictions(images))
+            prediction = image.prediction
+            if self._scenes:
+                scene = observed_scene(image.row, prediction.caption, image.word_attention)
+                prediction = prediction.model_copy(update={"scene": scene})
+            yield prediction
 
 
 def score_captions(
@@ -61,7 +47,7 @@ def score_captions(
     tokenizer: ScoringTokenizer,
     bootstrap_samples: int,
     seed: int,
-) -> dict[str, Any]:
+) -> tuple[Scores, list[str]]:
     """Score the predictions at `path`.
 
     Args:
@@ -72,15 +58,19 @@ def score_captions(
         seed: random seed of the resamples.
 
     Returns:
-        The report that `scoring.score` describes.
+        Scores, whose figures also hold `grounding` for drawn scenes; and the captions.
     """
     predictions = read_predictions(path)
+    captions = [prediction.caption for prediction in predictions]
     rows = read_raw(raw, "train", columns=["captions"])
-    return score(
-        [prediction.caption for prediction in predictions],
+    scores = score(
+        captions,
         [prediction.references for prediction in predictions],
         bootstrap_samples,
         seed,
         (caption for row in rows for caption in row["captions"]),
         tokenizer,
     )
+    if (grounded := grounding(predictions)) is not None:
+        scores.figures["grounding"] = grounded
+    return scores, captions

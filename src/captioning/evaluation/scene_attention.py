@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from captioning.core.errors import InputError
+from captioning.evaluation.predictions import ObjectPeak, Point
 from captioning.evaluation.scene_truth import Objects, matching, share
 from captioning.scenes.claims import parse_caption
-
-Point = tuple[float, float]
 
 _POINTS_PER_CELL = 8
 
@@ -36,30 +36,55 @@ def object_words(caption: str, objects: Objects) -> list[tuple[int, list[Sequenc
     return found
 
 
-class AttentionPeaks:
-    """Counts how often the attention is highest inside the object that is being named.
+def object_peaks(
+    attention: NDArray[np.float32], caption: str, row: Mapping[str, Any]
+) -> tuple[ObjectPeak, ...]:
+    """Find where the attention is highest at each object word (see `object_words`) of one image.
 
-    Images are added one by one; only positions are kept, no maps.
+    Args:
+        attention: float32 `[T, H, W]`, one map for each word.
+        caption: caption of `T` words.
+        row: row of the raw table, with `objects`, `width` and `height`.
     """
+    size = (row["width"], row["height"])
+    return tuple(
+        ObjectPeak(
+            word=place,
+            smooth=attention_peak(attention[place], *size),
+            cell=attention_peak(attention[place], *size, smoothing=0),
+        )
+        for place, _ in object_words(caption, row["objects"])
+    )
+
+
+class AttentionPeaks:
+    """Counts how often the attention is highest inside the object that is being named."""
 
     def __init__(self) -> None:
-        self._peaks: list[Point] = []
-        self._cells: list[Point] = []
+        self._images: list[int] = []
+        self._peaks: list[ObjectPeak] = []
         self._boxes: list[list[Sequence[float]]] = []
 
-    def add(self, attention: NDArray[np.float32], caption: str, row: Mapping[str, Any]) -> None:
-        """Find the attention peaks of one image.
+    def add(self, peaks: Sequence[ObjectPeak], caption: str, objects: Objects) -> None:
+        """Add the peaks of one image.
 
         Args:
-            attention: float32 `[T, H, W]`, one map for each word.
-            caption: caption of `T` words.
-            row: row of the raw table, with `objects`, `width` and `height`.
+            peaks: what `object_peaks` found.
+            caption: caption of the image.
+            objects: objects of the image.
+
+        Raises:
+            InputError: the peaks are not those of the caption's object words.
         """
-        size = (row["width"], row["height"])
-        for place, named in object_words(caption, row["objects"]):
-            self._peaks.append(attention_peak(attention[place], *size))
-            self._cells.append(attention_peak(attention[place], *size, smoothing=0))
-            self._boxes.append(named)
+        named = object_words(caption, objects)
+        if [peak.word for peak in peaks] != [place for place, _ in named]:
+            raise InputError(
+                f"the attention peaks do not belong to the words of the caption {caption!r}"
+            )
+        image = self._images[-1] + 1 if self._images else 0
+        self._images += [image] * len(peaks)
+        self._peaks += peaks
+        self._boxes += [boxes for _, boxes in named]
 
     def metrics(self) -> dict[str, float | int | None]:
         """Shares over all object words (see `object_words`) of the images added.
@@ -69,19 +94,24 @@ class AttentionPeaks:
             lies in a box of the objects that they name; `attention_peak_in_box_by_chance`: the
             same with the peaks of words in other images; `attention_cell_in_box`: the same
             without smoothing, that is with the center of the highest cell; `attention_words`:
-            number of object words.
+            number of object words. A share is None without object words; the one by chance also
+            if more than half of them are in one image.
         """
         # The peaks of words in other images: those half the list away.
         half = len(self._peaks) // 2
         elsewhere = [*self._peaks[half:], *self._peaks[:half]]
+        images = [*self._images[half:], *self._images[:half]]
+        others = all(one != other for one, other in zip(self._images, images, strict=True))
 
-        def inside(points: Sequence[Point]) -> float | None:
+        def inside(points: Iterable[Point]) -> float | None:
             return share(_in_any(p, named) for p, named in zip(points, self._boxes, strict=True))
 
         return {
-            "attention_peak_in_box": inside(self._peaks),
-            "attention_peak_in_box_by_chance": inside(elsewhere),
-            "attention_cell_in_box": inside(self._cells),
+            "attention_peak_in_box": inside(peak.smooth for peak in self._peaks),
+            "attention_peak_in_box_by_chance": inside(peak.smooth for peak in elsewhere)
+            if others
+            else None,
+            "attention_cell_in_box": inside(peak.cell for peak in self._peaks),
             "attention_words": len(self._peaks),
         }
 

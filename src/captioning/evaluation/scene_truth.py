@@ -102,15 +102,16 @@ class CaptionTruth:
         self._judgements: list[Judgement] = []
         self._held_out: list[bool] = []
 
-    def add(self, caption: str, row: Mapping[str, Any]) -> None:
+    def add(self, caption: str, objects: Objects, held_out: bool) -> None:
         """Judge the caption of one image.
 
         Args:
             caption: caption by the model.
-            row: row of the raw table, with `objects` and `held_out`.
+            objects: objects of the image.
+            held_out: whether its combinations of color and shape occur in no other split.
         """
-        self._judgements.append(judge(caption, row["objects"]))
-        self._held_out.append(bool(row["held_out"]))
+        self._judgements.append(judge(caption, objects))
+        self._held_out.append(held_out)
 
     def metrics(self) -> dict[str, float | None]:
         """Shares over all captions added.

@@ -1,20 +1,23 @@
-"""The report on a split's captions: metrics with 95% intervals, and how they were computed."""
+"""The scores of a split's captions: figures, 95% intervals, and how they were computed."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from captioning.evaluation.metrics import (
     DEFAULT_TOKENIZER,
+    ImageStatistics,
     aggregate,
     bootstrap,
     cut_into_words,
     plain_bleu,
+    undefined_notes,
     word_statistics,
 )
 from captioning.evaluation.words import ScoringTokenizer
@@ -25,6 +28,20 @@ _DIGITS = 6
 _CHUNK = 100_000
 
 
+class Scores(NamedTuple):
+    """The scores of a split.
+
+    Attributes:
+        figures: what metrics/evaluate.json holds.
+        intervals: what data/scores.json holds: for every metric its `value` and the ends `low` and
+            `high` of its 95% percentile interval, and `signature`: how all this was computed. None
+            stands for what is not defined.
+    """
+
+    figures: dict[str, Any]
+    intervals: dict[str, Any]
+
+
 def score(
     predictions: Sequence[str],
     references: Sequence[Sequence[str]],
@@ -32,8 +49,8 @@ def score(
     seed: int,
     train_captions: Iterable[str] | None = None,
     tokenizer: ScoringTokenizer = DEFAULT_TOKENIZER,
-) -> dict[str, Any]:
-    """The report that metrics/evaluate.json holds.
+) -> Scores:
+    """Score the captions of a split.
 
     Args:
         predictions: one caption an image, possibly empty.
@@ -44,32 +61,62 @@ def score(
         tokenizer: tokenizer that cuts all of them into words.
 
     Returns:
-        Every metric of `METRICS`; `interval`: its 95% percentile interval {low, high};
-        `caption_length`: mean number of words; `distinct_words`; `empty_captions`; `images`;
-        `signature`: how all this was computed; with `train_captions` also
-        `share_not_in_training`: share of the captions that no train image has word for word.
+        Figures as those of `text_figures`; with `train_captions` also `share_not_in_training`:
+        share of the captions that no train image has word for word.
 
     Raises:
         InputError: as `cut_into_words`.
     """
     captions, wanted = cut_into_words(predictions, references, tokenizer)
     statistics = word_statistics(captions, wanted)
-    report: dict[str, Any] = _rounded(aggregate(statistics))
-    report["interval"] = {}
+    figures = _figures(captions, statistics)
+    intervals: dict[str, Any] = {}
     for metric, values in bootstrap(statistics, bootstrap_samples, seed).items():
         low, high = np.percentile(values, [2.5, 97.5])
-        report["interval"][metric] = _rounded({"low": float(low), "high": float(high)})
-    lengths = [len(caption.split()) for caption in captions]
-    report["caption_length"] = round(sum(lengths) / len(lengths), _DIGITS)
-    report["distinct_words"] = len({word for caption in captions for word in caption.split()})
-    report["empty_captions"] = lengths.count(0)
-    report["images"] = len(captions)
+        intervals[metric] = {"value": figures[metric], "low": rounded(low), "high": rounded(high)}
     if train_captions is not None:
         known = _known(captions, train_captions, tokenizer)
         new = sum(caption not in known for caption in captions)
-        report["share_not_in_training"] = round(new / len(captions), _DIGITS)
-    report["signature"] = _signature(references, bootstrap_samples, seed, tokenizer)
-    return report
+        figures["share_not_in_training"] = rounded(new / len(captions))
+    intervals["signature"] = _signature(references, bootstrap_samples, seed, tokenizer)
+    return Scores(figures, intervals)
+
+
+def text_figures(
+    predictions: Sequence[str], references: Sequence[Sequence[str]], tokenizer: ScoringTokenizer
+) -> dict[str, Any]:
+    """The figures that follow from captions and references alone.
+
+    Args:
+        predictions: one caption an image, possibly empty.
+        references: reference captions of each image, in the same order.
+        tokenizer: tokenizer that cuts all of them into words.
+
+    Returns:
+        Every metric of `METRICS`, None where it is not defined; `caption_length`: mean number of
+        words; `distinct_captions`; `distinct_words`; `empty_captions`; `images`; and `notes`: why
+        metrics are not defined, if there are any.
+
+    Raises:
+        InputError: as `cut_into_words`.
+    """
+    captions, wanted = cut_into_words(predictions, references, tokenizer)
+    return _figures(captions, word_statistics(captions, wanted))
+
+
+def _figures(captions: Sequence[str], statistics: ImageStatistics) -> dict[str, Any]:
+    """As `text_figures`, of captions that are cut into words."""
+    metrics = aggregate(statistics)
+    figures: dict[str, Any] = {name: rounded(value) for name, value in metrics.items()}
+    lengths = [len(caption.split()) for caption in captions]
+    figures["caption_length"] = rounded(sum(lengths) / len(lengths))
+    figures["distinct_captions"] = len(set(captions))
+    figures["distinct_words"] = len({word for caption in captions for word in caption.split()})
+    figures["empty_captions"] = lengths.count(0)
+    figures["images"] = len(captions)
+    if notes := undefined_notes(metrics):
+        figures["notes"] = notes
+    return figures
 
 
 def _known(
@@ -83,8 +130,9 @@ def _known(
     return found
 
 
-def _rounded(values: dict[str, float]) -> dict[str, float]:
-    return {name: round(value, _DIGITS) for name, value in values.items()}
+def rounded(value: float) -> float | None:
+    """A figure with six digits; None if it is not defined, which is NaN elsewhere."""
+    return None if math.isnan(value) else round(float(value), _DIGITS)
 
 
 def _signature(

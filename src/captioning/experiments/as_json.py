@@ -1,12 +1,17 @@
-"""Formats a comparison as one JSON document, with numbers rounded to six digits."""
+"""Formats a comparison as one JSON document; what is not defined is null.
+
+Numbers are rounded to six digits.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from captioning.evaluation.metrics import METRICS
+from captioning.evaluation.scoring import rounded
 from captioning.experiments.comparison import ChangedImage, Comparison
 from captioning.experiments.significance import (
     EXCHANGES,
@@ -21,7 +26,6 @@ from captioning.experiments.significance import (
     spread,
 )
 
-_DIGITS = 6
 _METHOD = (
     f"Intervals: 95%, paired bootstrap over images, {RESAMPLES} resamples. p: two-sided paired "
     f"approximate randomization, {EXCHANGES} exchanges. Seed {SEED}; significant: p < {LEVEL}"
@@ -44,7 +48,10 @@ def as_json(comparison: Comparison) -> str:
                     for revision in experiment.revisions
                 ],
                 "metrics": {metric: _metric_values(runs, metric) for metric in METRICS},
-                "params": {key: row[index] for key, row in comparison.params.items()},
+                "params": {
+                    key: [_param(value) for value in row[index]]
+                    for key, row in comparison.params.items()
+                },
                 "figures": {key: row[index] for key, row in comparison.figures.items()},
             }
             for index, (experiment, runs) in enumerate(
@@ -66,7 +73,12 @@ def as_json(comparison: Comparison) -> str:
         "method": method(comparison),
         "notes": list(comparison.notes),
     }
-    return json.dumps(document, indent=2, ensure_ascii=False, default=str)
+    return json.dumps(document, indent=2, ensure_ascii=False, default=str, allow_nan=False)
+
+
+def _param(value: Any) -> Any:
+    """A param's value; as text if it is a number that JSON lacks."""
+    return value if not isinstance(value, float) or math.isfinite(value) else str(value)
 
 
 def method(comparison: Comparison) -> str:
@@ -79,22 +91,22 @@ def _metric_values(runs: Sequence[Run], metric: str) -> dict[str, Any]:
     low, high = interval(mean_resampled(runs, metric))
     deviation = spread(runs, metric)
     return {
-        "value": round(mean(runs, metric), _DIGITS),
-        "low": round(low, _DIGITS),
-        "high": round(high, _DIGITS),
-        "standard_deviation": None if deviation is None else round(deviation, _DIGITS),
-        "runs": [round(run.metrics[metric], _DIGITS) for run in runs],
+        "value": rounded(mean(runs, metric)),
+        "low": rounded(low),
+        "high": rounded(high),
+        "standard_deviation": None if deviation is None else rounded(deviation),
+        "runs": [rounded(run.metrics[metric]) for run in runs],
     }
 
 
 def _difference_values(difference: Difference) -> dict[str, Any]:
     margin = difference.seed_margin
     return {
-        "value": round(difference.value, _DIGITS),
-        "low": round(difference.low, _DIGITS),
-        "high": round(difference.high, _DIGITS),
-        "p": round(difference.p, _DIGITS),
-        "seed_margin": None if margin is None else round(margin, _DIGITS),
+        "value": rounded(difference.value),
+        "low": rounded(difference.low),
+        "high": rounded(difference.high),
+        "p": rounded(difference.p),
+        "seed_margin": None if margin is None else rounded(margin),
         "significant": difference.significant,
         "verdict": difference.verdict,
     }
@@ -105,6 +117,6 @@ def _image_values(image: ChangedImage) -> dict[str, Any]:
         "image_id": image.image_id,
         "before": list(image.before),
         "after": list(image.after),
-        "cider_d_before": round(image.cider_d_before, _DIGITS),
-        "cider_d_after": round(image.cider_d_after, _DIGITS),
+        "cider_d_before": rounded(image.cider_d_before),
+        "cider_d_after": rounded(image.cider_d_after),
     }

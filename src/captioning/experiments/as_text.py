@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import statistics
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -120,9 +121,9 @@ def _differences(baseline: str, experiment: Experiment, delta: BaselineDelta) ->
     """Difference, interval, p-value and verdict of every metric."""
     rows = []
     for metric, difference in delta.differences.items():
-        row = [metric, gain(difference), f"{difference.p:.4f}"]
+        row = [metric, gain(difference), _number(difference.p)]
         if difference.seed_margin is not None:
-            row.append(f"{difference.seed_margin:.4f}")
+            row.append(_number(difference.seed_margin))
         rows.append([*row, difference.verdict])
     header = ["metric", "difference [95%]", "p"]
     if len(rows[0]) > len(header) + 1:
@@ -132,19 +133,27 @@ def _differences(baseline: str, experiment: Experiment, delta: BaselineDelta) ->
 
 def gain(difference: Difference) -> str:
     """A difference with its interval."""
-    return f"{_signed(difference.value)} [{_signed(difference.low)}, {_signed(difference.high)}]"
+    value, low, high = (
+        _number(round(number, 4) + 0.0, "+")  # + 0.0: no -0.0000.
+        for number in (difference.value, difference.low, difference.high)
+    )
+    return value if math.isnan(difference.low) else f"{value} [{low}, {high}]"
 
 
-def _signed(value: float) -> str:
-    return f"{round(value, 4) + 0.0:+.4f}"  # + 0.0: no -0.0000.
+def _number(value: float, sign: str = "") -> str:
+    """Four digits; `-` for NaN, which stands for what is not defined."""
+    return "-" if math.isnan(value) else f"{value:{sign}.4f}"
 
 
 def _metric(runs: Sequence[Run], metric: str) -> str:
     """The value with its 95% interval; for several runs, mean ± standard deviation over seeds."""
+    value = mean(runs, metric)
+    if math.isnan(value):
+        return "not defined"
     low, high = interval(mean_resampled(runs, metric))
     deviation = spread(runs, metric)
     seeds = "" if deviation is None else f" ± {deviation:.4f}"
-    return f"{mean(runs, metric):.4f}{seeds} [{low:.4f}, {high:.4f}]"
+    return f"{value:.4f}{seeds}" + ("" if math.isnan(low) else f" [{low:.4f}, {high:.4f}]")
 
 
 def _values(values: Sequence[Any]) -> str:
@@ -165,10 +174,15 @@ def _changed_title(comparison: Comparison, experiment: Experiment, delta: Baseli
         f"{experiment.name} against {comparison.experiments[0].name}: different captions for "
         f"{delta.changed_total} of {comparison.images} images"
     )
-    return f"{title}; the largest changes in CIDEr-D:" if delta.changed else title
+    if not delta.changed:
+        return title
+    defined = not math.isnan(delta.changed[0].change)
+    return f"{title}; the largest changes in CIDEr-D:" if defined else f"{title}; some of them:"
 
 
 def _scores(image: ChangedImage) -> str:
+    if math.isnan(image.change):
+        return "not defined"
     return f"{image.cider_d_before:.3f} -> {image.cider_d_after:.3f} ({image.change:+.3f})"
 
 

@@ -6,13 +6,14 @@ An experiment is one revision, or several that differ only in the seed.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from captioning.evaluation.metrics import METRICS
+from captioning.evaluation.metrics import METRICS, undefined_notes
 from captioning.evaluation.words import ScoringTokenizer
 from captioning.experiments.revisions import Revision
 from captioning.experiments.scored_runs import (
@@ -40,8 +41,8 @@ class ChangedImage:
         image_id: id in the raw table.
         before: distinct captions by the baseline's revisions.
         after: distinct captions by the experiment's revisions.
-        cider_d_before: mean CIDEr-D of the baseline's captions.
-        cider_d_after: mean CIDEr-D of the experiment's captions.
+        cider_d_before: mean CIDEr-D of the baseline's captions; NaN if it is not defined.
+        cider_d_after: mean CIDEr-D of the experiment's captions; NaN if it is not defined.
     """
 
     image_id: str
@@ -126,7 +127,7 @@ def compare(experiments: Sequence[Experiment], images: int) -> Comparison:
         params=_differing(experiments),
         figures=_figures(experiments),
         deltas=tuple(deltas),
-        notes=tuple(_notes(experiments, runs, tokenizer)),
+        notes=tuple(_notes(experiments, runs[0][0], tokenizer)),
     )
 
 
@@ -146,8 +147,13 @@ def _delta(
         for image, old, new in zip(ids, _cider_d(before), _cider_d(after), strict=True)
         if old_captions[image] != new_captions[image]
     ]
-    changed.sort(key=lambda image: (-round(abs(image.change), 9), image.image_id))
+    changed.sort(key=_largest_change_first)
     return BaselineDelta(paired_differences(before, after), tuple(changed[:images]), len(changed))
+
+
+def _largest_change_first(image: ChangedImage) -> tuple[float, str]:
+    change = 0.0 if math.isnan(image.change) else abs(image.change)
+    return -round(change, 9), image.image_id
 
 
 def _cider_d(runs: Sequence[Run]) -> list[float]:
@@ -176,13 +182,17 @@ def _differing(experiments: Sequence[Experiment]) -> dict[str, tuple[tuple[Any, 
 
 
 def _figures(experiments: Sequence[Experiment]) -> dict[str, tuple[tuple[float | None, ...], ...]]:
-    """Figures of metrics/evaluate.json that are not recomputed here."""
-    values = _by_key([[revision.figures for revision in e.revisions] for e in experiments])
+    """Figures of metrics/evaluate.json that are not recomputed here; None if not finite."""
+    values = _by_key([[_finite(revision.figures) for revision in e.revisions] for e in experiments])
     return {
         key: row
         for key, row in values.items()
         if key not in METRICS and not key.startswith("interval.")
     }
+
+
+def _finite(figures: Mapping[str, float]) -> dict[str, float | None]:
+    return {key: value if math.isfinite(value) else None for key, value in figures.items()}
 
 
 def _by_key(
@@ -196,19 +206,18 @@ def _by_key(
 
 
 def _notes(
-    experiments: Sequence[Experiment],
-    runs: Sequence[Sequence[Run]],
-    tokenizer: ScoringTokenizer,
+    experiments: Sequence[Experiment], baseline: Run, tokenizer: ScoringTokenizer
 ) -> Iterator[str]:
-    """Warn of other tokenizers, stale figures, and groups that differ in more than the seed."""
-    for experiment, its_runs in zip(experiments, runs, strict=True):
-        for revision, run in zip(experiment.revisions, its_runs, strict=True):
+    """Name metrics that are not defined, other tokenizers, stale figures and mixed groups."""
+    yield from undefined_notes(baseline.metrics)
+    for experiment in experiments:
+        for revision in experiment.revisions:
             if (own := own_tokenizer(revision)) != tokenizer:
                 yield (
                     f"{revision.name} was evaluated with {own}; here all revisions are compared "
                     f"with {tokenizer}"
                 )
-            if note := stale_figures(revision, run, tokenizer):
+            if note := stale_figures(revision):
                 yield note
         others = [key for key in _differing([experiment]) if key.split(".")[-1] != "seed"]
         if others:

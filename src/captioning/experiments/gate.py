@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +13,13 @@ from pydantic import Field
 from captioning.core.errors import InputError
 from captioning.evaluation.metrics import Metric
 from captioning.experiments.as_text import gain
-from captioning.experiments.revisions import FIGURES, Revision
-from captioning.experiments.scored_runs import common_tokenizer, score_run, stale_figures
+from captioning.experiments.revisions import FIGURES, PREDICTIONS, Revision
+from captioning.experiments.scored_runs import (
+    common_tokenizer,
+    recomputed_figures,
+    score_run,
+    stale_figures,
+)
 from captioning.experiments.significance import Difference, paired_differences
 from captioning.params.schema import Section, load_section
 
@@ -60,30 +66,55 @@ def load_limits(path: Path | str) -> Limits:
 
 
 def floor_checks(limits: Limits, revision: Revision) -> Iterator[Check]:
-    """Check every floor; a missing figure does not pass.
+    """Check every floor, and that the figures belong to the captions.
+
+    A figure that is missing, not finite or not defined does not pass.
 
     Raises:
-        InputError: metrics/evaluate.json can't be read.
+        InputError: metrics/evaluate.json or the captions can't be read.
     """
+    recomputed = recomputed_figures(revision)
     for key, floor in limits.floors.items():
-        value = revision.figures.get(key)
-        if value is None:
-            yield Check(False, f"{key}: {FIGURES} of {revision.name} holds no such number")
-        elif value < floor:
-            yield Check(False, f"{key}: {value:.6g} is below the floor of {floor:g}")
-        else:
-            yield Check(True, f"{key}: {value:.6g} is at least {floor:g}")
+        yield _floor_check(key, floor, revision, recomputed)
+    if stale := stale_figures(revision):
+        yield Check(False, stale)
+
+
+def _floor_check(
+    key: str, floor: float, revision: Revision, recomputed: Mapping[str, float | None]
+) -> Check:
+    value = revision.figures.get(key)
+    place = f"{FIGURES} of {revision.name}"
+    if key in recomputed and recomputed[key] is None:
+        return Check(False, f"{key}: not defined for the captions of {revision.name}")
+    if value is None:
+        return Check(False, f"{key}: {place} holds no such number")
+    if not math.isfinite(value):
+        return Check(False, f"{key}: {place} says {value}, which is not a finite number")
+    if key not in recomputed and key.startswith("grounding."):
+        return Check(
+            False,
+            f"{key}: it can't be checked, because {PREDICTIONS} of {revision.name} says nothing of "
+            "the objects in the pictures: run `dvc repro evaluate` there",
+        )
+    if value < floor:
+        return Check(False, f"{key}: {value:.6g} is below the floor of {floor:g}")
+    # For example share_not_in_training: it needs the captions of the train split.
+    trust = "" if key in recomputed else "; as recorded, not computed again"
+    return Check(True, f"{key}: {value:.6g} is at least {floor:g}{trust}")
 
 
 def drop_checks(limits: Limits, base: Revision, revision: Revision) -> Iterator[Check]:
-    """Check every limit on drops, after checking that the figures belong to the captions.
+    """Check every limit on drops, and that the base's figures belong to its captions.
+
+    Metrics of both revisions are computed from their captions.
 
     Raises:
-        InputError: as `score_run`.
+        InputError: as `score_run`; or metrics/evaluate.json of the base can't be read.
     """
     tokenizer = common_tokenizer([base, revision])
     before, after = score_run(base, base, tokenizer), score_run(revision, base, tokenizer)
-    if stale := stale_figures(revision, after, tokenizer):
+    if stale := stale_figures(base):
         yield Check(False, stale)
     differences = paired_differences([before], [after])
     for metric, allowed in limits.largest_significant_drop.items():
@@ -91,6 +122,8 @@ def drop_checks(limits: Limits, base: Revision, revision: Revision) -> Iterator[
 
 
 def _drop_check(metric: str, difference: Difference, allowed: float, base: str) -> Check:
+    if math.isnan(difference.value):
+        return Check(False, f"{metric}: not defined for these images, so a drop can't be measured")
     found = f"{metric}: {gain(difference)} against {base}, p = {difference.p:.4f}"
     if difference.value >= 0:
         return Check(True, f"{found}: no drop")

@@ -8,6 +8,7 @@ its cache or from the remote.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,7 +37,7 @@ class Revision:
     Attributes:
         name: name as given: `workspace`, a Git revision or an experiment.
         commit: full hash of the commit; None for `workspace`.
-        root: root folder of the repository.
+        root: root folder of the DVC repository, which may lie inside a Git repository.
     """
 
     name: str
@@ -63,13 +64,13 @@ class Revision:
 
     @cached_property
     def figures(self) -> dict[str, float]:
-        """Every number of metrics/evaluate.json by its dotted key.
+        """Every number of metrics/evaluate.json by its dotted key, also those that are not finite.
 
         Raises:
             InputError: the file is missing or is not a JSON object.
         """
         try:
-            values = json.loads(self._read(FIGURES))
+            values = json.loads(self._read(FIGURES), parse_int=_int)
         except ValueError as error:
             raise InputError(f"{self._place(FIGURES)} is not valid JSON: {error}") from None
         if not isinstance(values, dict):
@@ -89,13 +90,21 @@ class Revision:
                     f"{self._place(path)} is missing: run `dvc checkout` or `dvc repro evaluate`"
                 ) from None
         try:
-            content = dvc.api.read(path, repo=str(self.root), rev=self.commit, mode="rb")
+            # At a commit, DVC takes paths relative to Git's root, not to its own.
+            git = Path(SCM(str(self.root)).root_dir).resolve()
+            place = self.root.resolve().relative_to(git) / path
+            content = dvc.api.read(place.as_posix(), repo=str(git), rev=self.commit, mode="rb")
         except (DvcException, OSError) as error:
             raise InputError(
                 f"{self._place(path)} is not in Git, the DVC cache or a remote: get it with "
                 f"`dvc fetch` or `dvc exp pull`, or run the experiment again ({error})"
             ) from None
         return bytes(content)
+
+
+def _int(digits: str) -> float:
+    """An integer of JSON; infinity if it is too large for a float."""
+    return int(digits) if math.isfinite(float(digits)) else float(digits)
 
 
 def find_revision(name: str) -> Revision:

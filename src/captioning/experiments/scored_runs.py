@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from captioning.core.errors import InputError
-from captioning.evaluation.metrics import METRICS, ImageStatistics, aggregate, image_statistics
+from captioning.evaluation.grounding import grounding
+from captioning.evaluation.metrics import ImageStatistics, image_statistics
 from captioning.evaluation.predictions import Prediction
+from captioning.evaluation.scoring import text_figures
 from captioning.evaluation.words import ScoringTokenizer
-from captioning.experiments.revisions import FIGURES, PARAMS, Revision
+from captioning.experiments.revisions import FIGURES, PARAMS, Revision, flatten
 from captioning.experiments.significance import Run
 from captioning.params.schema import problem_text
 
@@ -109,26 +111,47 @@ def _listed(images: Sequence[str]) -> str:
     return f"{len(images)} {noun} ({', '.join(images[:_LISTED_IDS])}{dots})"
 
 
-def stale_figures(revision: Revision, run: Run, tokenizer: ScoringTokenizer) -> str | None:
-    """A message if metrics/evaluate.json does not belong to the captions, else None.
+def recomputed_figures(revision: Revision) -> dict[str, float | None]:
+    """The figures that follow from a revision's captions alone, by dotted key.
 
-    Args:
-        revision: revision whose metrics/evaluate.json is checked.
-        run: its captions, scored with `tokenizer`.
-        tokenizer: if the revision was evaluated with another one, its captions are scored again
-            with that.
+    They are computed with the tokenizer that the revision was evaluated with; those that are not
+    defined are None. Of drawn scenes, the figures of grounding are included.
 
     Raises:
-        InputError: metrics/evaluate.json can't be read.
+        InputError: the captions can't be read or scored.
     """
-    own = own_tokenizer(revision)
-    same = own == tokenizer
-    metrics = run.metrics if same else aggregate(_statistics(revision, revision, own))
-    for metric in METRICS:
-        recorded, scored = revision.figures.get(metric), metrics[metric]
-        if recorded is not None and abs(recorded - scored) > _RECORDED_TOLERANCE:
+    rows = revision.predictions
+    try:
+        figures = text_figures(
+            [row.caption for row in rows], [row.references for row in rows], own_tokenizer(revision)
+        )
+        figures["grounding"] = grounding(rows) or {}
+    except InputError as error:
+        raise InputError(f"{revision.name}: {error}") from None
+    return {
+        key: value
+        for key, value in flatten(figures).items()
+        if value is None or isinstance(value, (int, float))
+    }
+
+
+def stale_figures(revision: Revision) -> str | None:
+    """A message if a figure of metrics/evaluate.json does not belong to the captions, else None.
+
+    Raises:
+        InputError: metrics/evaluate.json or the captions can't be read.
+    """
+    for key, scored in recomputed_figures(revision).items():
+        recorded = revision.figures.get(key)
+        if recorded is None:
+            continue
+        # The comparison is false for NaN.
+        if scored is None or not abs(recorded - scored) <= _RECORDED_TOLERANCE:
+            true = "it is not defined for its captions"
+            if scored is not None:
+                true = f"its captions score {scored:.4f}"
             return (
-                f"{FIGURES} of {revision.name} says {metric} {recorded:.4f}, but its captions "
-                f"score {scored:.4f}: run `dvc repro evaluate` there"
+                f"{FIGURES} of {revision.name} says {key} {recorded:.4f}, but {true}: "
+                "run `dvc repro evaluate` there"
             )
     return None

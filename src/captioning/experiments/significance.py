@@ -64,10 +64,10 @@ class Difference:
     """How a metric differs between two systems.
 
     Attributes:
-        value: second minus first; negative for a drop.
-        low: lower end of its 95% interval over images.
-        high: upper end of its 95% interval over images.
-        p: two-sided p-value over images.
+        value: second minus first; negative for a drop. NaN if the metric is not defined.
+        low: lower end of its 95% interval over images; NaN for a single image.
+        high: upper end of its 95% interval over images; NaN for a single image.
+        p: two-sided p-value over images; NaN if the metric is not defined.
         seed_margin: half-width of the 95% interval over seeds; None without several runs.
     """
 
@@ -90,13 +90,15 @@ class Difference:
     @property
     def verdict(self) -> str:
         """`significant`, or the reason why it is not."""
+        if math.isnan(self.value):
+            return "not defined"
         if self.p >= LEVEL:
             return "not significant"
         return "within the spread of seeds" if self.within_seeds else "significant"
 
 
 def interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    """95% percentile interval of resampled values."""
+    """95% percentile interval of resampled values; NaN if they are NaN."""
     low, high = np.percentile(values, [2.5, 97.5]).tolist()
     return low, high
 
@@ -147,7 +149,7 @@ def paired_differences(before: Sequence[Run], after: Sequence[Run]) -> dict[str,
         low, high = interval(mean_resampled(after, metric) - mean_resampled(before, metric))
         as_large = int((np.abs(exchanged[metric]) >= abs(value) - _TIE).sum())
         # The observed assignment is one of the exchanges: p is never 0.
-        p = (as_large + 1) / (EXCHANGES + 1)
+        p = math.nan if math.isnan(value) else (as_large + 1) / (EXCHANGES + 1)
         differences[metric] = Difference(value, low, high, p, seed_margin(before, after, metric))
     return differences
 
