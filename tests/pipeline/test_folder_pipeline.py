@@ -40,7 +40,11 @@ def test_the_example_runs_through_all_stages(repository):
     ).items()
     assert sample == {"image_id": row["image_id"], "caption": row["caption"]}
     assert (repository / "metrics/captions" / picture).is_file()
-    assert json.loads((repository / "metrics/evaluate.json").read_text())["images"] == 1
+    figures = json.loads((repository / "metrics/evaluate.json").read_text())
+    assert figures["images"] == 1 and figures["cider_d"] is None
+    assert figures["notes"][0].startswith("cider_d is not defined")
+    shown = dvc(repository, "metrics", "show", "metrics/evaluate.json")
+    assert "bleu_4" in shown and "cider_d" not in shown
 
 
 def test_a_change_in_ones_own_pictures_re_runs_download(repository):
