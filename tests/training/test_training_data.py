@@ -111,6 +111,12 @@ def test_shuffled_references_repeat_without_end_and_depend_on_the_seed(folder):
     assert runs[0] == runs[1] != runs[2]
 
 
+def test_no_dataset_starts_the_thread_whose_end_may_have_to_be_awaited(folder):
+    data = open_data(folder)
+    datasets = [data.batches(), *data.measured(), data.references("train")]
+    assert [dataset.options().autotune.enabled for dataset in datasets] == [False] * 4
+
+
 def test_the_reward_is_fitted_to_the_train_captions(folder):
     data = open_data(folder)
     _, captions = next(iter(data.references("train")))

@@ -64,7 +64,7 @@ class RecordFolder:
     def serialized(self, split: str, shard: int) -> tf.data.Dataset:
         """Records of one shard as scalar string tensors, in order."""
         path = self.folder / self.splits[split][shard]["file"]
-        return tf.data.TFRecordDataset(str(path))
+        return tf.data.TFRecordDataset(str(path)).with_options(_without_autotuning())
 
     def dataset(self, split: str, shard: int) -> tf.data.Dataset:
         """Records of one shard as dictionaries of tensors, in order; see `RecordSpec.parse`."""
@@ -74,6 +74,17 @@ class RecordFolder:
 def map_in_order(dataset: tf.data.Dataset, function: Callable[..., Any]) -> tf.data.Dataset:
     """Map a function over a dataset in parallel; the order of the elements is kept."""
     return dataset.map(function, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+
+def _without_autotuning() -> tf.data.Options:
+    """Options of a dataset, and of all that are made from it.
+
+    TensorFlow's tuning of parallelism and buffers gains nothing here. But its thread can miss the
+    order to end, and the end of a dataset then waits for it, up to a minute.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return options
 
 
 def _check_shard(path: Path, summary: ShardSummary, verify: bool, advice: str) -> None:
