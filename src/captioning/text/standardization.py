@@ -1,4 +1,4 @@
-"""Standardization of captions: Unicode normalization, lowercasing and removal of punctuation."""
+"""Standardization of captions: normal form, lower case, punctuation, invisible characters."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from captioning.core.errors import InputError
 from captioning.params.choices import Normalization, Punctuation
 from captioning.params.schema import Section, problem_text
+from captioning.text.ignorable import without_ignorable
 
 
 class _PunctuationTable(dict[int, "int | None"]):
@@ -29,7 +30,8 @@ _PUNCTUATION = _PunctuationTable()
 class Standardization:
     """How captions are standardized before they are split into tokens.
 
-    In any case, a run of whitespace becomes one space. Standardizing a caption again changes
+    In any case, a run of whitespace becomes one space, and invisible characters go, see
+    `ignorable`. Standardizing a caption again changes
     nothing.
 
     >>> Standardization()("A  dog's t-shirt, [very] RED!")
@@ -57,9 +59,9 @@ class Standardization:
             caption = unicodedata.normalize(form, caption)
         text = unicodedata.normalize(form, caption.lower() if self.lowercase else caption)
         if self.punctuation == "delete":
-            # Normalize again: a letter and a combining mark may have become adjacent.
-            text = unicodedata.normalize(form, text.translate(_PUNCTUATION))
-        return " ".join(text.split())
+            text = text.translate(_PUNCTUATION)
+        # This normalizes again: a letter and a combining mark may have become adjacent.
+        return " ".join(without_ignorable(text, form).split())
 
     @classmethod
     def parse(cls, content: bytes, name: str) -> Standardization:
