@@ -246,14 +246,14 @@ def test_a_long_report_is_shortened_and_written_in_full_to_a_file(tmp_path, monk
         ({"captions.csv": GOOD, "data/train-00000-of-00001.parquet": ""},
          r"more than one source of captions: captions\.csv; data/train-00000-of-00001\.parquet\."),
         ({"train/captions.csv": GOOD, "train/metadata.csv": GOOD},
-         r"more than one source of captions: train/captions\.csv, train/metadata\.csv\."),
+         r"more than one source of captions: train/captions\.csv; train/metadata\.csv\."),
         ({f"{number}.parquet": "" for number in range(7)} | {"captions.csv": GOOD},
          r".*; 0\.parquet, 1\.parquet, 2\.parquet, 3\.parquet, 4\.parquet, … \(7 files\)\."),
     ],
 )  # fmt: skip
 def test_missing_captions_and_several_sources_of_captions_are_refused(tmp_path, files, found):
     possible = (
-        r"\nPut the captions in exactly one of these places:\n  captions\.csv, \.tsv, .*(\n  .*){3}"
+        r"\nPut the captions in exactly one of these places:\n  captions\.csv, \.tsv, .*(\n  .*){4}"
     )
     with pytest.raises(InputError, match=f"^{re.escape(str(tmp_path))} has {found}{possible}$"):
         read(write(tmp_path, files))

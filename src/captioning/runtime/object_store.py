@@ -11,10 +11,12 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from captioning.core.errors import InputError
 from captioning.core.files import atomic_path, sha256
+
+_READ_BLOCK_BYTES = 8 << 20
 
 
 class Store:
@@ -62,6 +64,15 @@ class Store:
                 return bytes(self._fs.cat_file(self._path(name)))
             except FileNotFoundError:
                 return None
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[IO[bytes]]:
+        """Open a file for reading from any position; it is fetched in blocks, in advance."""
+        with (
+            self._as_input_error(name),
+            self._fs.open(self._path(name), "rb", **self._reading()) as file,
+        ):
+            yield file
 
     def write(self, name: str, content: bytes) -> None:
         """Write a small file."""
@@ -114,6 +125,12 @@ class Store:
             if self._fs.exists(self._path(name)):
                 self._fs.rm(self._path(name), recursive=True)
 
+    def _reading(self) -> dict[str, Any]:
+        """Options for reading a large file mostly from start to end."""
+        if self._is_local:
+            return {}
+        return {"block_size": _READ_BLOCK_BYTES, "cache_type": "readahead"}
+
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
 
@@ -122,6 +139,8 @@ class Store:
         """Raise any error as an `InputError`, because each file system has its own exceptions."""
         try:
             yield
+        except InputError:
+            raise
         except Exception as error:
             raise InputError(
                 f"{self.url}/{name}: {str(error) or type(error).__name__}: check the URL, the "

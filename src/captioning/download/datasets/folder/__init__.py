@@ -1,15 +1,7 @@
-"""The user's own images: a folder of images with captions, in one of several layouts.
+"""The user's own images: a folder of images with captions, in one of many forms.
 
-- A file `captions.csv`, `.tsv`, `.jsonl` or `.parquet` in the folder, with the columns or keys
-  image, caption or captions, and optionally split. `metadata.` can replace `captions.`.
-- One such file in each of the folders `train`, `validation` and `test` (Hugging Face's
-  imagefolder).
-- Parquet files with the same columns that contain the images too, as Hugging Face's `datasets`
-  stores them.
-- A `.txt` file next to each image, with one caption per line.
-
-`rows` has the names of columns, and `split_names` those of splits. Paths are relative to the
-caption file. An image can be in several rows; its captions are collected.
+`layout` finds out which one it is, `forms` has a module for each, `rows` has the names of columns,
+and `split_names` those of splits. An image can be in several rows; its captions are collected.
 """
 
 from __future__ import annotations
@@ -52,9 +44,19 @@ class Folder:
                 problems, which the message lists by file and line: malformed lines, missing
                 columns, unknown splits, missing images, files that cannot be read.
         """
-        files, problems = FolderFiles(self._params.path), Problems()
-        images = self._captioned(files, problems, rejections)
-        problems.raise_any(files.root)
+        problems = Problems()
+        with FolderFiles(self._params.path) as files:
+            images = self._captioned(files, problems, rejections)
+            yield from self._in_splits(images, files, problems, rejections)
+
+    def _in_splits(
+        self,
+        images: Sequence[FolderImage],
+        files: FolderFiles,
+        problems: Problems,
+        rejections: Rejections,
+    ) -> Iterator[Example]:
+        """Choose the splits, and yield the examples of one after the other."""
         encoded = read_images(files, images, problems)
         progress = tqdm(encoded, "comparing", len(images), unit=" images", disable=None)
         distinct = without_duplicates(progress, rejections)
@@ -72,17 +74,23 @@ class Folder:
     def _captioned(
         self, files: FolderFiles, problems: Problems, rejections: Rejections
     ) -> list[FolderImage]:
-        """The images that have captions; the other images are added to `rejections`."""
-        layout = find_layout(files)
-        images = group_by_image(layout.rows(files, problems), files, problems, rejections)
+        """The images that have captions; the other images are added to `rejections`.
+
+        Raises:
+            InputError: see `examples`.
+        """
+        form = find_layout(files)
+        images = group_by_image(form.rows(files, problems), files, problems, rejections)
         assign_given_splits(images, problems)
+        problems.raise_any(files.root)
         captioned = [image for image in images if image.captions]
         without = {image.name for image in images if not image.captions}
         without.update(set(files.images()).difference(image.file for image in images))
         for name in sorted(without):
             rejections.add("image without captions", name)
-        for name in layout.unmatched_texts:
+        for name in form.unmatched_texts:
             rejections.add("text file beside no image", name)
         for name in files.undecodable:
             rejections.add("file name that is not UTF-8", name)
+        print(f"read as: {form.name}, {len(captioned):,} pictures")
         return captioned

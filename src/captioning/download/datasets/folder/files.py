@@ -6,14 +6,21 @@ import os
 import posixpath
 import unicodedata
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from captioning.core.errors import InputError
 from captioning.data.images import IMAGE_SUFFIXES
+from captioning.download.closing import Closing
+from captioning.download.datasets.folder.archived_files import ArchivedFiles
 from captioning.download.datasets.folder.rows import RowError, is_unicode, shortened
+from captioning.download.names import leads_outside
+from captioning.runtime.object_store import Store
 
 
-class FolderFiles:
+class FolderFiles(Closing):
     """All files in a folder and its subfolders.
 
     Symbolic links to files are followed, because DVC may replace files by links to its cache. Links
@@ -23,6 +30,9 @@ class FolderFiles:
         root: path of the folder.
         names: sorted names of the files, relative to `root`, with `/` as separator.
         undecodable: names that are not valid Unicode, escaped.
+
+    The images in zip archives count as if they were unpacked into a folder with the archive's name,
+    once a caption file refers to one of them.
 
     Raises:
         InputError: `root` is not a folder.
@@ -42,10 +52,12 @@ class FolderFiles:
         self._by_basename: dict[str, list[str]] = defaultdict(list)
         for name in self.names:
             self._by_basename[posixpath.basename(name).lower()].append(name)
+        self._archives: ArchivedFiles | None = None
 
     def images(self) -> list[str]:
-        """The visible files with the suffix of an image."""
-        return [name for name in self.visible() if suffix(name) in IMAGE_SUFFIXES]
+        """The visible files with the suffix of an image, and those in archives that are used."""
+        archived = self._archives.used() if self._archives else []
+        return [n for n in (*self.visible(), *archived) if suffix(n) in IMAGE_SUFFIXES]
 
     def visible(self) -> list[str]:
         """The files that are not hidden: neither the file nor a folder starts with a dot."""
@@ -69,7 +81,89 @@ class FolderFiles:
                 return self._by_nfc[composed]
         if name.startswith(("/", "../")) or name == "..":
             raise RowError(f"{shortened(written)} leads outside the folder")
+        if archived := self._in_archives().find(name):
+            return archived
         raise RowError(f"there is no file {shortened(written)}{self._suggestion(name)}")
+
+    def find_anywhere(self, written: str, base: str) -> str:
+        """Return the name of a file that may be in any folder.
+
+        It is found as `find` does, or else by the end of its path, or else by its name alone.
+
+        Args:
+            written: path in the caption file.
+            base: folder of the caption file, relative to `root`.
+
+        Raises:
+            RowError: there is no such file, or there are several, or the path leads outside.
+        """
+        try:
+            return self.find(written, base)
+        except RowError as error:
+            path = posixpath.normpath(written.replace("\\", "/"))
+            if leads_outside(path):
+                raise
+            basename = posixpath.basename(path)
+            names = self._by_basename.get(basename.lower(), ())
+            same_name = [name for name in names if posixpath.basename(name) == basename]
+            same_name += self._in_archives().with_basename(basename)
+            found = [name for name in same_name if f"/{name}".endswith(f"/{path}")] or same_name
+            if len(found) > 1:
+                places = " and ".join(found[:2])
+                raise RowError(
+                    f"{shortened(written)} is in two places, {places}: remove one of them"
+                ) from None
+            if not found:
+                raise RowError(str(error)) from None
+            return self._in_archives().use(found[0])
+
+    def is_readable(self, name: str) -> bool:
+        """Whether a file, or the archive that contains it, may be read."""
+        if "://" in name or (self._archives and name in self._archives):
+            return True
+        return os.access(self.root / name, os.R_OK)
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a file; it may be in an archive.
+
+        Raises:
+            OSError: the file cannot be read.
+            InputError: the archive is damaged.
+        """
+        if self._archives and name in self._archives:
+            return self._archives.read(name)
+        return (self.root / name).read_bytes()
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[IO[bytes]]:
+        """Open a file, or an object in a store, for reading from any position.
+
+        Args:
+            name: name of the file, or URL of the object.
+
+        Raises:
+            OSError: the file cannot be read.
+            InputError: the object cannot be read.
+        """
+        if "://" in name:
+            folder, _, basename = name.rpartition("/")
+            with Store(folder).open(basename) as remote:
+                yield remote
+        else:
+            with open(self.root / name, "rb") as file:
+                yield file
+
+    def close(self, complete: bool = True) -> None:
+        """Close the archives."""
+        if self._archives:
+            self._archives.close()
+
+    def _in_archives(self) -> ArchivedFiles:
+        """The files in the folder's zip archives, which are opened when they are needed first."""
+        if self._archives is None:
+            zips = [name for name in self.visible() if suffix(name) == ".zip"]
+            self._archives = ArchivedFiles(self.root, zips)
+        return self._archives
 
     def _suggestion(self, name: str) -> str:
         """Suggest a file with the same name in another folder or another case, if there is one."""

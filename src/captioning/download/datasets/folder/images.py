@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import posixpath
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from captioning.download.datasets.base import Rejections, caption_rejection_reas
 from captioning.download.datasets.folder.files import FolderFiles
 from captioning.download.datasets.folder.parquet import embedded_images
 from captioning.download.datasets.folder.problems import Location, Problems
-from captioning.download.datasets.folder.rows import Row, RowError, shortened
+from captioning.download.datasets.folder.rows import Member, Row, RowError, shortened
 from captioning.download.datasets.folder.split_names import SPLIT_NAMES, split_of_path
 
 
@@ -22,12 +21,13 @@ class FolderImage:
     """One image and its captions, without the image's bytes.
 
     Attributes:
-        file: name of the image file, or of the Parquet file that contains the image.
-        row: row of the Parquet file, from 1; 0 if `file` is an image file.
+        file: name of the image file, or of the Parquet file or tar archive that contains the image.
+        row: row of the Parquet file, from 1; 0 if `file` is another file.
         location: location of its first caption.
         captions: captions with at least one letter or digit, without surrounding white space.
         split: one of `SPLITS`; None if it has not been chosen yet.
         contents: SHA-256 of the image file's bytes, and of the copies that were merged into it.
+        member: place of the image in the tar archive; None if `file` is another file.
     """
 
     file: str
@@ -36,10 +36,16 @@ class FolderImage:
     captions: list[str] = field(default_factory=list)
     split: str | None = None
     contents: list[bytes] = field(default_factory=list)
+    member: Member | None = None
 
     @property
     def name(self) -> str:
-        """The `image_id`: the image file's path, or the Parquet file's path and the row."""
+        """The `image_id`: the image file's path, or the Parquet file's path and the row.
+
+        In an archive, it is the archive's path, followed by that in the archive.
+        """
+        if self.member is not None:
+            return f"{self.file.partition('://')[2] or self.file}/{self.member.name}"
         return f"{self.file}#{self.row}" if self.row else self.file
 
 
@@ -68,8 +74,10 @@ def group_by_image(
         if known is None:
             images[key] = known = image
             known.split = split
-            if not os.access(files.root / known.file, os.R_OK):
+            if not files.is_readable(known.file):
                 problems.add(row.location, f"{known.file} cannot be read: check its permissions")
+        elif known.member != image.member:
+            problems.add(row.location, f"{image.name} occurs twice: remove one of them")
         elif split != known.split:
             problems.add(
                 row.location,
@@ -90,7 +98,11 @@ def _image_of(row: Row, files: FolderFiles) -> tuple[Hashable, FolderImage]:
         digest = hashlib.sha256(row.image).digest()
         image = FolderImage(row.location.file, row.location.line, row.location)
         return (digest, _split_of(row)), image
-    name = files.find(row.image, posixpath.dirname(row.location.file))
+    if isinstance(row.image, Member):
+        image = FolderImage(row.location.file, 0, row.location, member=row.image)
+        return (image.file, row.image.name), image
+    find = files.find_anywhere if row.anywhere else files.find
+    name = find(row.image, posixpath.dirname(row.location.file))
     return name, FolderImage(name, 0, row.location)
 
 
@@ -119,11 +131,24 @@ def read_images(
     for file, group in groupby(images, key=lambda image: image.file):
         of_file = list(group)
         try:
-            if of_file[0].row:
+            if of_file[0].member is not None:
+                yield from _from_archive(files, file, of_file)
+            elif of_file[0].row:
                 data = embedded_images(files.root, file, [image.row for image in of_file])
                 yield from zip(of_file, data, strict=True)
             else:
-                yield of_file[0], (files.root / file).read_bytes()
+                yield of_file[0], files.read(file)
         except OSError as error:
             reason = error.strerror or error
             problems.add(of_file[0].location, f"{file} cannot be read ({reason})")
+
+
+def _from_archive(
+    files: FolderFiles, file: str, images: Sequence[FolderImage]
+) -> Iterator[tuple[FolderImage, bytes]]:
+    """Yield images with their bytes in a tar archive."""
+    with files.open(file) as archive:
+        for image in images:
+            if image.member is not None:
+                archive.seek(image.member.offset)
+                yield image, archive.read(image.member.size)

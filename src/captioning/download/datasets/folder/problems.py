@@ -21,12 +21,16 @@ class Location(NamedTuple):
         file: name of the file, relative to the folder.
         line: line number, from 1; for a record that spans several lines, the first of them; for a
             Parquet file, the row. 0 means the whole file.
+        part: what else names the place in the file, such as `annotations[3]`.
     """
 
     file: str
     line: int = 0
+    part: str = ""
 
     def __str__(self) -> str:
+        if self.part:
+            return f"{self.file}: {self.part}"
         return f"{self.file}:{self.line}" if self.line else self.file
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from captioning.download.datasets.folder.caption_lists import listed_captions
 from captioning.download.datasets.folder.problems import Location
@@ -24,21 +24,39 @@ class RowError(ValueError):
     """A row or a header that cannot be used; the message says why."""
 
 
+class Member(NamedTuple):
+    """The place of a file in a tar archive.
+
+    Attributes:
+        name: name of the file in the archive.
+        offset: position of its first byte in the archive.
+        size: number of its bytes.
+    """
+
+    name: str
+    offset: int
+    size: int
+
+
 @dataclass(frozen=True)
 class Row:
     """The content of one row.
 
     Attributes:
         location: location of the row.
-        image: path of the image file, as in the caption file; or bytes of an embedded image.
+        image: path of the image file, as in the caption file; or bytes of an embedded image, or its
+            place in a tar archive.
         captions: captions as in the caption file; may be empty.
         split: split as in the caption file; None if the row has none.
+        anywhere: whether the image may be in any folder, not only where its path leads from the
+            caption file.
     """
 
     location: Location
-    image: str | bytes
+    image: str | bytes | Member
     captions: tuple[str, ...]
     split: str | None
+    anywhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,7 +121,7 @@ class Columns:
         Raises:
             RowError: a value has the wrong type.
         """
-        captions = tuple(text for i in self.captions for text in _captions(values[i]))
+        captions = tuple(text for i in self.captions for text in caption_texts(values[i]))
         return Row(location, _image(values[self.image]), captions, self._split(values))
 
     def _split(self, values: Sequence[Any]) -> str | None:
@@ -151,8 +169,15 @@ def _image(value: Any) -> str | bytes:
     return value
 
 
-def _captions(value: Any) -> list[str]:
-    """The captions in a cell: a text, which may contain a list; a list of texts; or None."""
+def caption_texts(value: Any) -> list[str]:
+    """The captions in a cell or under a key.
+
+    Args:
+        value: a text, which may contain a list; a list of texts; or None.
+
+    Raises:
+        RowError: the value has another type, or a text is not valid Unicode.
+    """
     if isinstance(value, str):
         try:
             value = listed_captions(value)

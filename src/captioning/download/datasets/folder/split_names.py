@@ -16,19 +16,21 @@ SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
+# Files whose names may tell the split of all captions in them.
+_CAPTION_SUFFIXES = (".csv", ".json", ".jsonl", ".parquet", ".tar", ".tsv")
 
 
 def split_of_path(name: str) -> str | None:
     """The split that a path names, or None.
 
-    It is the first folder whose name is a split's, or else, for a Parquet file, the first such word
-    of its name.
+    It is the first folder whose name is a split's, or else, for a file of captions, the first such
+    word of its name.
 
-    >>> split_of_path("images/Val/1.jpg"), split_of_path("data/test-00000-of-00001.parquet")
-    ('validation', 'test')
+    >>> split_of_path("images/Val/1.jpg"), split_of_path("annotations/captions_train2017.json")
+    ('validation', 'train')
     """
     path = PurePosixPath(name.lower())
     words = list(path.parent.parts)
-    if path.suffix == ".parquet":
-        words += re.split(r"[-._]", path.stem)
+    if path.suffix in _CAPTION_SUFFIXES:
+        words += re.findall("[a-z]+", path.stem)
     return next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), None)

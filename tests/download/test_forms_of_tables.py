@@ -1,0 +1,84 @@
+"""Tables of open_clip and Hugging Face, and images in zip archives beside them."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from own_pictures import captions, picture, read, write
+from published_forms import NAMES, PICTURES, problems, published
+
+from captioning.core.errors import InputError
+
+
+@pytest.mark.parametrize(
+    "header", ["filepath\ttitle", "image_path\tprompt", "file_name\tsentences", "image\tcaption_0"]
+)
+def test_a_table_with_any_name_is_recognized_by_its_columns(tmp_path, capsys, header):
+    table = f"{header}\n" + "".join(f"images/{name}\tA field, flat\n" for name in NAMES)
+    found = captions(published(tmp_path, {"train.csv": table}, "images"))
+    assert found == {f"images/{name}": ("A field, flat",) for name in NAMES}
+    assert capsys.readouterr().out == "read as: train.csv, 6 pictures\n"
+
+
+def test_numbered_columns_of_captions(tmp_path):
+    header = "file_name,caption_0,caption_1,caption 2,caption_10,caption_id\n"
+    table = header + "".join(f"{name},a,b,c,d,e\n" for name in NAMES)
+    published(tmp_path, {"metadata.csv": table.replace(",a,", ",[music],")}, ".")
+    assert captions(tmp_path)["0_red.jpg"] == ("[music]", "b", "c", "d")
+
+
+def test_images_in_a_zip_archive_beside_the_table(tmp_path, capsys):
+    rows = [{"filename": name, "raw": ["One.", "Two."], "split": "train"} for name in NAMES]
+    rows[4]["split"], rows[5]["split"] = "val", "test"
+    write_zip(
+        tmp_path / "flickr30k-images.zip",
+        {
+            f"flickr30k-images/{n}": d
+            for n, d in {**PICTURES, "more.jpg": picture("black", "JPEG")}.items()
+        },
+    )
+    table = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "metadata.jsonl").write_text(table)
+    examples, rejected = read(tmp_path)
+    place = "flickr30k-images.zip/flickr30k-images"
+    assert [example.image_id for example in examples] == [f"{place}/{name}" for name in NAMES]
+    assert [example.image for example in examples] == list(PICTURES.values())
+    assert examples[5].captions == ("One.", "Two.")
+    assert rejected == {"image without captions": [f"{place}/more.jpg"]}
+
+
+def write_zip(path: Path, members: Mapping[str, bytes]) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+
+
+def test_hostile_archives_of_images_are_refused(tmp_path):
+    table = "image,caption\n" + "".join(f"images/{name},c\n" for name in NAMES)
+    write(tmp_path, {"captions.csv": table})
+    write_zip(tmp_path / "images.zip", {"../../evil.jpg": b"", **PICTURES})
+    with pytest.raises(InputError, match=r"its member '\.\./\.\./evil\.jpg' leads outside"):
+        read(tmp_path)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in PICTURES.items():
+            archive.writestr(name, data)
+    (tmp_path / "images.zip").write_bytes(buffer.getvalue()[:-30])
+    with pytest.raises(InputError, match=r"images\.zip is truncated or not a zip archive"):
+        read(tmp_path)
+
+
+def test_an_image_in_two_archives_is_a_problem(tmp_path):
+    table = "image,caption\n" + "".join(f"{name},c\n" for name in NAMES)
+    (tmp_path / "captions.csv").write_text(table)
+    write_zip(tmp_path / "a.zip", PICTURES)
+    write_zip(tmp_path / "b.zip", {NAMES[0]: b""})
+    assert problems(tmp_path) == [
+        f"captions.csv:2: {NAMES[0]!r} is in two places, a.zip/{NAMES[0]} and b.zip/{NAMES[0]}: "
+        "remove one"
+    ]
