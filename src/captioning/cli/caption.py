@@ -12,18 +12,24 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import requests
-
+from captioning.cli.option_types import png_path, temperature, whole_number
+from captioning.cli.pictures import expand, is_url, read
 from captioning.core.errors import InputError
 from captioning.runtime.quick_imports import quick_imports
 from captioning.runtime.quiet import quiet_tensorflow
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
-_TIMEOUT_SECONDS = 30
-_MAX_BYTES = 64 << 20
+    from captioning.captioner import Captioner
+
 _DEFAULT_BEAM_WIDTH = 3
+# As of `evaluate.beam_width` in params.yaml. Each beam of each image in a batch takes memory.
+_MAX_BEAM_WIDTH = 64
+_MAX_BEAMS_IN_BATCH = 192
+_MAX_SEED = 2**31 - 1
 
 
 def add_caption(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -49,67 +55,81 @@ def add_caption(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     method = caption.add_mutually_exclusive_group()
     method.add_argument(
         "--beam",
-        type=_beam_width,
+        type=whole_number("beam width", 1, _MAX_BEAM_WIDTH),
         metavar="N",
         help=f"use beam search of this width (default: {_DEFAULT_BEAM_WIDTH})",
     )
     method.add_argument(
         "--temperature",
-        type=_temperature,
+        type=temperature,
         metavar="T",
         help="sample at this temperature instead; 0 always takes the most probable word",
     )
     caption.add_argument(
-        "--seed", type=int, default=0, help="random seed for sampling (default: %(default)s)"
+        "--seed",
+        type=whole_number("seed", 0, _MAX_SEED),
+        default=0,
+        metavar="N",
+        help="random seed for sampling (default: %(default)s)",
     )
     caption.add_argument(
         "--attention",
-        type=Path,
+        type=png_path,
         metavar="OUT.png",
         help="draw where the model looked; for several images: OUT-1.png, OUT-2.png, …",
+    )
+    caption.add_argument(
+        "--private-addresses",
+        action="store_true",
+        help="also read URLs that lead to this machine or to its private network",
     )
     caption.add_argument("--json", action="store_true", help="print one JSON object a line")
     caption.set_defaults(run=_caption)
 
 
-def _beam_width(text: str) -> int:
-    width = int(text)
-    if width < 1:
-        raise argparse.ArgumentTypeError(f"the beam width must be 1 or more, not {width}")
-    return width
-
-
-def _temperature(text: str) -> float:
-    temperature = float(text)
-    if not 0 <= temperature < float("inf"):
-        raise argparse.ArgumentTypeError(f"the temperature must be 0 or more, not {text}")
-    return temperature
-
-
 def _caption(options: argparse.Namespace) -> int:
     """Caption the images that can be read and report the others; return the exit status."""
-    from captioning.data.images import decode_image
-
-    images: list[tuple[str, Image]] = []
-    failed = False
-    for name in _expand(options.images):
-        try:
-            images.append((name, decode_image(_read(name), name)))
-        except InputError as error:
-            print(f"error: {error}", file=sys.stderr)
-            failed = True
+    failures = _Failures()
+    images = list(_decoded(options, failures))
     if images:
         with quiet_tensorflow():
-            for row in _rows(images, options):
+            for row in _rows(images, options, failures):
                 if options.json:
                     print(json.dumps(row, ensure_ascii=False, sort_keys=True))
                 else:
                     print(f"{row['image']}: {row['caption']}")
-    return int(failed)
+    return int(failures.number > 0)
+
+
+class _Failures:
+    """Reports what cannot be done, in one line each, and counts it."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def report(self, message: object) -> None:
+        """Print a message to standard error."""
+        print(f"error: {message}", file=sys.stderr)
+        self.number += 1
+
+
+def _decoded(options: argparse.Namespace, failures: _Failures) -> Iterator[tuple[str, Image]]:
+    """The named images that can be read."""
+    from captioning.data.images import decode_image
+
+    for given in options.images:
+        try:
+            for name in expand(given):
+                try:
+                    yield name, decode_image(read(name, options.private_addresses), name)
+                except InputError as error:
+                    failures.report(error)
+        except InputError as error:
+            failures.report(error)
 
 
 def _rows(
-    images: Sequence[tuple[str, Image]], options: argparse.Namespace
+    images: Sequence[tuple[str, Image]], options: argparse.Namespace, failures: _Failures
 ) -> Iterator[dict[str, Any]]:
     """Caption named images: `image`, `caption`, `log_probability`; if drawn, `attention`."""
     with quick_imports():
@@ -119,8 +139,8 @@ def _rows(
     import numpy as np
 
     captioner = Captioner.load(options.model)
+    width = options.beam or _DEFAULT_BEAM_WIDTH
     if options.temperature is None:
-        width = options.beam or _DEFAULT_BEAM_WIDTH
         decoder = make_decoder(captioner.decoder, "beam", beam_width=width)
     else:
         decoder = make_decoder(
@@ -128,65 +148,52 @@ def _rows(
         )
     size = captioner.source["image_size"]
     features = captioner.features(np.stack([resize(image, size) for _, image in images]))
-    captions, log_probabilities, tokens = captioner.caption(features, decoder)
-    attention = captioner.attention(features, tokens) if options.attention else None
-    for index, (name, image) in enumerate(images):
+    captions, log_probabilities, tokens = captioner.caption(
+        features, decoder, batch_images=_MAX_BEAMS_IN_BATCH // width
+    )
+    drawings = _draw(images, captioner, features, captions, tokens, options.attention, failures)
+    for index, (name, _) in enumerate(images):
         row = {
             "image": name,
             "caption": captions[index],
             "log_probability": round(float(log_probabilities[index]), 5),
         }
-        if attention is not None:
-            from captioning.evaluation.plots import plot_attention
+        yield row | next(drawings, {})
 
-            path = _numbered(options.attention, index + 1, len(images))
-            pieces = [piece for piece, _ in captioner.vocabulary.pieces(tokens[index].tolist())]
-            maps = attention[index, : len(pieces)]
+
+def _draw(
+    images: Sequence[tuple[str, Image]],
+    captioner: Captioner,
+    features: NDArray[Any],
+    captions: Sequence[str],
+    tokens: NDArray[np.int32],
+    out: Path | None,
+    failures: _Failures,
+) -> Iterator[dict[str, str]]:
+    """Draw the attention of each image and yield its path; end if a place cannot be written to."""
+    if out is None:
+        return
+    from captioning.evaluation.plots import plot_attention
+
+    attention = captioner.attention(features, tokens)
+    for index, (name, image) in enumerate(images):
+        path = _numbered(out, index + 1, len(images))
+        pieces = [piece for piece, _ in captioner.vocabulary.pieces(tokens[index].tolist())]
+        maps = attention[index, : len(pieces)]
+        try:
+            if not is_url(name) and path.exists() and path.samefile(name):
+                raise InputError(f"{path} is an image to caption: choose another name")
             plot_attention(path, image, captions[index], maps, pieces=pieces)
-            row["attention"] = str(path)
-        yield row
+        except InputError as error:
+            failures.report(error)
+            return
+        except OSError as error:
+            reason = error.strerror or error
+            failures.report(f"{path}: the attention can't be drawn there ({reason})")
+            return
+        yield {"attention": str(path)}
 
 
 def _numbered(path: Path, number: int, total: int) -> Path:
     """`OUT-2.png` for the second of several images, `OUT.png` for a single one."""
     return path if total == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
-
-
-def _expand(names: Sequence[str]) -> Iterator[str]:
-    """Replace every folder by the image files in it; leave files and URLs as they are."""
-    for name in names:
-        if not _is_url(name) and Path(name).is_dir():
-            from captioning.data.images import IMAGE_SUFFIXES
-
-            found = sorted(p for p in Path(name).iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
-            if not found:
-                suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
-                raise InputError(f"{name} contains no image file ({suffixes})")
-            yield from map(str, found)
-        else:
-            yield name
-
-
-def _is_url(name: str) -> bool:
-    return name.startswith(("http://", "https://"))
-
-
-def _read(name: str) -> bytes:
-    """Read a file or a URL.
-
-    Raises:
-        InputError: it can't be read, or a URL's content is larger than 64 MiB.
-    """
-    try:
-        if not _is_url(name):
-            return Path(name).read_bytes()
-        with requests.get(name, timeout=_TIMEOUT_SECONDS, stream=True) as response:
-            response.raise_for_status()
-            data = bytearray()
-            for chunk in response.iter_content(1 << 16):
-                data += chunk
-                if len(data) > _MAX_BYTES:
-                    raise InputError(f"{name}: larger than {_MAX_BYTES >> 20} MiB")
-            return bytes(data)
-    except (OSError, requests.RequestException) as error:
-        raise InputError(f"{name}: can't be read ({error})") from None

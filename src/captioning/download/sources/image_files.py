@@ -9,12 +9,11 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from captioning.core.errors import InputError
-from captioning.data.images import IMAGE_SUFFIXES
+from captioning.data.image_file import MAX_IMAGE_BYTES, read_image_file
+from captioning.data.image_formats import IMAGE_SUFFIXES
 from captioning.download.closing import Closing
 from captioning.download.names import check_name
 from captioning.download.sources.zip_archive import ZipArchive
-
-MAX_IMAGE_BYTES = 64 << 20
 
 
 class ImageFolder:
@@ -42,14 +41,7 @@ class ImageFolder:
         Raises:
             InputError: the file cannot be read, or is larger than `limit` bytes.
         """
-        try:
-            with open(self.path / name, "rb") as file:
-                data = file.read(limit + 1)
-        except OSError as error:
-            raise InputError(f"{self.path / name} cannot be read ({error})") from error
-        if len(data) > limit:
-            raise InputError(f"{self.path / name} is larger than the limit of {limit:,} bytes")
-        return data
+        return read_image_file(self.path / name, limit=limit)
 
     def _walk(self) -> Iterator[str]:
         visited = set()

@@ -31,7 +31,7 @@ _REASONS: tuple[tuple[type[BaseException], str], ...] = (
     (ConnectionError, "connection lost"),
     (http.client.IncompleteRead, "incomplete body"),
     (http.client.InvalidURL, "invalid URL"),
-    (UnicodeError, "invalid URL"),
+    (ValueError, "invalid URL"),
     (http.client.HTTPException, "answer is not HTTP"),
     (OSError, "host unreachable"),
 )

@@ -8,13 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from string import punctuation
-from urllib.parse import quote
 
 from filelock import FileLock
 from tqdm import tqdm
 
 from captioning.core.errors import InputError
+from captioning.download.web.limited_urlopen import escaped
 from captioning.download.web.outcome_store import Block, OutcomeStore, reason_of
 from captioning.download.web.run_shards import run_shards
 from captioning.download.web.settings import FetchSettings
@@ -124,8 +123,7 @@ def _shards(
         folder = run / _URL_LISTS
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{block.number}.arrow"
-        # Like browsers do, escape characters that URLs must not contain: spaces and non-ASCII.
-        urls = [quote(line.url, safe=punctuation) for line in lines]
+        urls = [escaped(line.url) for line in lines]
         write_urls(path, [line.number for line in lines], urls)
         yield block.number, str(path)
 

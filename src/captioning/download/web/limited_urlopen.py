@@ -15,8 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
+from string import punctuation
 from typing import Any
 from urllib.error import HTTPError
+from urllib.parse import quote
 
 from captioning.download.closing import Closing
 from captioning.download.web.failure_reasons import BodyTooLargeError, FetchError, describe
@@ -24,6 +26,8 @@ from captioning.download.web.limited_connection import READ_SECONDS, LimitedConn
 from captioning.download.web.settings import Limits
 
 _CHUNK_BYTES = 1 << 16
+# Some servers refuse Python's own.
+_USER_AGENT = "Mozilla/5.0 (compatible; captioning)"
 
 
 @contextmanager
@@ -86,6 +90,27 @@ class LimitedOpener(urllib.request.OpenerDirector):
                 raise FetchError(describe(error)) from None
         except Exception as error:
             raise FetchError(describe(error)) from error
+
+
+def read_url(url: str, limits: Limits) -> bytes:
+    """Return the body of a URL.
+
+    Raises:
+        FetchError: the URL is invalid or neither http nor https, or the request failed.
+    """
+    if not url.lower().startswith(("http://", "https://")):
+        raise FetchError("invalid URL: neither http nor https")
+    try:
+        request = urllib.request.Request(escaped(url), headers={"User-Agent": _USER_AGENT})
+    except ValueError as error:
+        raise FetchError(describe(error)) from None
+    body: bytes = LimitedOpener(limits).open(request).read()
+    return body
+
+
+def escaped(url: str) -> str:
+    """Escape the characters that URLs must not contain, spaces and non-ASCII, as browsers do."""
+    return quote(url, safe=punctuation)
 
 
 class _HttpHandler(urllib.request.HTTPHandler):

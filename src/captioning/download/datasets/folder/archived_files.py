@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from captioning.data.image_file import MAX_IMAGE_BYTES
 from captioning.download.datasets.folder.rows import RowError, is_unicode
-from captioning.download.sources.image_files import MAX_IMAGE_BYTES
 from captioning.download.sources.zip_archive import ZipArchive
 
 

@@ -12,7 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from captioning.core.errors import InputError
-from captioning.data.images import IMAGE_SUFFIXES
+from captioning.data.image_file import read_image_file
+from captioning.data.image_formats import IMAGE_SUFFIXES
 from captioning.download.closing import Closing
 from captioning.download.datasets.folder.archived_files import ArchivedFiles
 from captioning.download.datasets.folder.rows import RowError, is_unicode, shortened
@@ -127,12 +128,11 @@ class FolderFiles(Closing):
         """The bytes of a file; it may be in an archive.
 
         Raises:
-            OSError: the file cannot be read.
-            InputError: the archive is damaged.
+            InputError: the file cannot be read or is too large, or the archive is damaged.
         """
         if self._archives and name in self._archives:
             return self._archives.read(name)
-        return (self.root / name).read_bytes()
+        return read_image_file(self.root / name, name)
 
     @contextmanager
     def open(self, name: str) -> Iterator[IO[bytes]]:

@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from captioning.data.image_file import FileError
 from captioning.download.datasets.base import Rejections, caption_rejection_reason
 from captioning.download.datasets.folder.files import FolderFiles
 from captioning.download.datasets.folder.parquet import embedded_images
@@ -138,6 +139,8 @@ def read_images(
                 yield from zip(of_file, data, strict=True)
             else:
                 yield of_file[0], files.read(file)
+        except FileError as error:
+            problems.add(of_file[0].location, str(error))
         except OSError as error:
             reason = error.strerror or error
             problems.add(of_file[0].location, f"{file} cannot be read ({reason})")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from captioning.core.errors import InputError
+from captioning.data.image_file import MAX_IMAGE_BYTES
 from captioning.data.images import IMAGE_SUFFIXES
 from captioning.download.datasets.folder.files import FolderFiles, suffix
 from captioning.download.datasets.folder.forms.base import Form
@@ -19,7 +20,6 @@ from captioning.download.datasets.folder.rows import Row, RowError, caption_text
 from captioning.download.datasets.folder.shard_list import SHARD_LIST, read_shard_list
 from captioning.download.datasets.folder.tar_samples import Sample, read_samples
 from captioning.download.datasets.folder.text_tables import NOT_UTF8
-from captioning.download.sources.image_files import MAX_IMAGE_BYTES
 
 # Where a sample's captions are: the first of these files that it has.
 _CAPTION_KINDS = ("json", "txt", "caption", "text")
