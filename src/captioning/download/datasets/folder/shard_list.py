@@ -13,7 +13,7 @@ SHARD_LIST = "shards.txt"
 #: into its network.
 PROTOCOLS = ("s3", "gs", "gcs", "az", "abfs", "abfss")
 _MAX_LIST_BYTES = 16 << 20
-_MAX_SHARDS = 1_000_000
+_MAX_SHARDS = 100_000
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _URL = re.compile(rf"({'|'.join(PROTOCOLS)})://[^/\s]+/\S.*\.tar", re.IGNORECASE)
 

@@ -37,7 +37,8 @@ def find_webdataset(files: FolderFiles) -> Form | None:
                 f"{files.root} has shards and a list of shards, {SHARD_LIST}: remove one of them"
             )
         shards = tuple(listed)
-    return Form(f"WebDataset, {len(shards):,} shards", shards, _read) if shards else None
+    name = f"WebDataset, {len(shards):,} shard{'s'[: len(shards) > 1]}"
+    return Form(name, shards, _read) if shards else None
 
 
 def _read(files: FolderFiles, name: str, problems: Problems) -> Iterator[Row]:
@@ -71,10 +72,15 @@ def _captions(sample: Sample) -> tuple[str, ...]:
             text = sample.texts[kind].decode("utf-8-sig")
         except UnicodeDecodeError:
             raise RowError(f"{posixpath.basename(sample.key)}.{kind} {NOT_UTF8}") from None
-        captions = _of_json(text) if kind == "json" else caption_texts(text.splitlines())
+        captions = _of_json(text) if kind == "json" else _of_lines(text)
         if captions:
             return tuple(captions)
     return ()
+
+
+def _of_lines(text: str) -> list[str]:
+    """The lines of a text that are not blank."""
+    return caption_texts([line for line in text.split("\n") if line.strip()])
 
 
 def _of_json(text: str) -> list[str]:
