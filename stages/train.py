@@ -53,7 +53,7 @@ def train(params: Params) -> None:
             decoder,
             params=settings,
             data=data,
-            curves=rewards / "curves.csv",
+            curves=rewards / "rewards.csv",
             samples=samples,
             checkpoint=scratch / "self_critical.npz",
         )

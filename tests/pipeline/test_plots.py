@@ -56,8 +56,8 @@ def test_every_plot_has_data_by_optimizer_step(repository):
 
 
 def test_rewards_are_plotted_if_there_was_self_critical_training(repository):
-    (repository / "metrics/self_critical/curves.csv").write_text(REWARDS)
-    (plot,) = shown(repository)["metrics/self_critical/curves.csv"]
+    (repository / "metrics/self_critical/rewards.csv").write_text(REWARDS)
+    (plot,) = shown(repository)["metrics/self_critical/rewards.csv"]
     text = json.dumps(plot["content"])
     assert "val_reward" in text and "Mean reward of the model's own captions" in text
 

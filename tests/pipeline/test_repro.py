@@ -84,6 +84,16 @@ def test_forcing_train_again_gives_the_same_bytes(repository):
 
 
 @pytest.mark.long
+def test_event_files_for_tensorboard_change_no_result(repository):
+    before = (repository / "dvc.lock").read_bytes()
+    command = (sys.executable, "-m", "dvc", "repro", "--force", "--single-item", "train")
+    run(repository, *command, CAPTIONING_TENSORBOARD="logs")
+    assert len(list((repository / "logs/workspace/training").iterdir())) == 1
+    assert (repository / "dvc.lock").read_bytes() == before
+    assert run(repository, "git", "status", "--porcelain") == ""
+    assert "up to date" in dvc(repository, "status")
+
+
 @pytest.mark.parametrize(("cores", "link"), [(1, "hardlink"), (2, "symlink")])
 def test_another_user_folder_number_of_cores_and_kind_of_link_give_the_same_bytes(
     repository, tmp_path, cores, link

@@ -11,6 +11,7 @@ import pandas as pd
 
 from captioning.core.files import atomic_path
 from captioning.training.data import MeasuredBatches
+from captioning.training.live_curves import live_curves
 from captioning.training.losses import TokenAccuracy, TokenCrossEntropy
 
 _DIGITS = 8
@@ -74,7 +75,8 @@ class CurveWriter(keras.callbacks.Callback):
     """Writes the learning curves after every report, so that a run can be watched.
 
     Args:
-        path: where the CSV is written, with one line for each report.
+        path: where the CSV is written, with one line for each report; its stem is the name of the
+            curves in tools that watch the run (see `live_curves`).
         columns: names of the figures in the logs that are written.
         steps_per_report, steps_per_epoch: numbers of optimizer steps.
 
@@ -91,6 +93,7 @@ class CurveWriter(keras.callbacks.Callback):
         self.steps_per_report = steps_per_report
         self.steps_per_epoch = steps_per_epoch
         self.rows: list[dict[str, float]] = []
+        self.live = live_curves(path.stem)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Write the rows of an interrupted run; one that had finished makes no further report."""
@@ -116,3 +119,5 @@ class CurveWriter(keras.callbacks.Callback):
         with atomic_path(self.path) as temporary:
             table = pd.DataFrame(self.rows, columns=names)
             table.to_csv(temporary, index=False, lineterminator="\n")
+        for live in self.live:
+            live.show(self.rows)
