@@ -143,10 +143,10 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "socket.jpg"))
         for name, reason in {
-            "pipe.jpg": "is a named pipe, not an image file",
-            "folder.jpg": "is a folder, not an image file",
-            "zero.jpg": "is a device, not an image file",
-            "socket.jpg": "is a socket, not an image file",
+            "pipe.jpg": "is a named pipe, not a file",
+            "folder.jpg": "is a folder, not a file",
+            "zero.jpg": "is a device, not a file",
+            "socket.jpg": "is a socket, not a file",
             "dangling.jpg": "cannot be read (No such file or directory)",
             "missing.jpg": "cannot be read (No such file or directory)",
             "x" * 300: "cannot be read (File name too long)",

@@ -61,7 +61,7 @@ def test_all_problems_are_listed_by_file_and_line(tmp_path):
         "captions.csv:12: '../outside.png' leads outside the folder",
         "captions.csv:13: '/etc/hosts' leads outside the folder",
         "captions.csv:14: red.png is in test here, but in train in captions.csv:2",
-        "captions.csv:15: there is no file 'sub'",
+        "captions.csv:15: 'sub' is a folder",
         "captions.csv:16: blue.png has no split, but other images have one "
         "(red.png is in train, see captions.csv:2)",
         "captions.csv:17: malformed from here to line 18 (unexpected end of data): put a field "
@@ -178,6 +178,45 @@ def test_a_file_in_another_folder_or_case_is_suggested(tmp_path):
         "captions.csv:2: there is no file 'RED.PNG'; did you mean 'red.png'?",
         f"captions.csv:3: there is no file '{'x' * 116}...",
     ]
+
+
+def test_what_is_there_instead_of_a_file_is_said(tmp_path):
+    folder, elsewhere = tmp_path / "mine", tmp_path / "elsewhere"
+    table = ["linked/deep/1.png", "pipe.png", "dangling.png", "../mine/red.png", "../red.png"]
+    table += [f"{folder}/red.png", f"{folder}/sub/../green.png", f"{elsewhere}/1.png"]
+    lines = "".join(f"{name},x\n" for name in table)
+    write(folder, {"captions.csv": f"image,caption\n{lines}"})
+    write(elsewhere, {"deep/1.png": picture("gold")})
+    (folder / "linked").symlink_to(elsewhere)
+    (folder / "dangling.png").symlink_to("nowhere.png")
+    os.mkfifo(folder / "pipe.png")
+    moved = "depends on where the folder is: write"
+    assert [line.partition(": ")[2] for line in report(folder)] == [
+        "'linked/deep/1.png' is in a linked folder, and DVC would not notice changes in it: "
+        "replace the link 'linked' by the folder itself",
+        "'pipe.png' is not a regular file",
+        "'dangling.png' is a link to a file that does not exist",
+        f"'../mine/red.png' {moved} 'red.png', relative to the caption file",
+        "'../red.png' leads outside the folder",
+        f"'{folder}/red.png' {moved} 'red.png', relative to the caption file",
+        f"'{folder}/sub/../green.png' {moved} 'green.png', relative to the caption file",
+        f"'{elsewhere}/1.png' leads outside the folder",
+    ]
+
+
+def test_an_absolute_path_through_a_link_to_the_folder_is_inside(tmp_path):
+    write(tmp_path / "mine", {"train/captions.csv": f"image,caption\n{tmp_path}/mine/red.png,x\n"})
+    (tmp_path / "link").symlink_to(tmp_path / "mine")
+    (line,) = report(tmp_path / "link")
+    assert line.endswith("write '../red.png', relative to the caption file")
+
+
+def test_a_folder_of_links_to_folders_says_that_they_are_not_followed(tmp_path):
+    write(tmp_path / "elsewhere", {"red.txt": "red"})
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "linked").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match=r"links to folders are not followed, .*: linked\)"):
+        read(tmp_path / "mine")
 
 
 def test_problems_in_text_files_are_listed(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,33 @@ def test_links_are_followed_but_not_in_loops(tmp_path):
     (folder / "loop").symlink_to(folder)
     assert ImageFolder(folder).names == ["2.jpg", "linked/1.jpg"]
     assert ImageFolder(folder).read("linked/1.jpg", 100) == b"1.jpg"
+
+
+def test_named_pipes_and_links_to_devices_are_no_files(tmp_path):
+    write(tmp_path, "1.jpg")
+    os.mkfifo(tmp_path / "2.jpg")
+    (tmp_path / "3.jpg").symlink_to("/dev/zero")
+    folder = ImageFolder(tmp_path)
+    assert folder.names == ["1.jpg"]
+    with pytest.raises(InputError, match=r"2\.jpg is a named pipe"):
+        folder.read("2.jpg", 5)
+
+
+@pytest.mark.parametrize(("stored", "listed"), [("NFC", "NFD"), ("NFD", "NFC"), ("NFD", "NFD")])
+def test_a_name_in_another_normal_form_is_found(tmp_path, stored, listed):
+    name = "café/é.jpg"
+    write(tmp_path / "folder", unicodedata.normalize(stored, name))
+    zipped(tmp_path / "a.zip", {unicodedata.normalize(stored, "ü.jpg"): b"zipped"})
+    with ImageFiles([tmp_path / "folder", tmp_path / "a.zip"]) as files:
+        for wanted in (name, "é.jpg", "ü.jpg"):
+            assert files.find(unicodedata.normalize(listed, wanted))
+
+
+def test_of_names_that_differ_in_the_normal_form_alone_the_exact_one_is_found(tmp_path):
+    names = [unicodedata.normalize(form, "é.jpg") for form in ("NFC", "NFD")]
+    write(tmp_path, *names)
+    with ImageFiles([tmp_path]) as files:
+        assert [files.find(name).name for name in names] == names
 
 
 def test_a_file_that_is_too_large_or_missing_is_named(tmp_path):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import flickr8k_release
 import pytest
 
 from captioning.core.errors import InputError
+from captioning.core.files import write_json
 from captioning.download.datasets.base import Example, Rejections
 from captioning.download.datasets.flickr8k import Flickr8k
 from captioning.download.datasets.karpathy import Karpathy
@@ -165,6 +168,58 @@ def test_images_that_are_missing_or_in_no_split_are_counted_and_named(tmp_path):
     }
 
 
+def test_a_listed_named_pipe_is_missing_and_nothing_waits_for_it(tmp_path):
+    red = coco.picture("red")
+    values = plain(tmp_path, small("train", "train", "val", "test"), a=red, c=red, d=red)
+    os.mkfifo(tmp_path / "images" / "b.jpg")
+    rejections = Rejections()
+    assert [e.image_id for e in examples(values, rejections)] == ["a", "c", "d"]
+    assert rejections.listed_names() == {"image listed but missing": ["b.jpg"]}
+
+
+def test_images_with_the_same_stem_are_named_by_their_paths(tmp_path):
+    names = ["x.jpg", "x.png", "y.jpg", "z.jpg.png", "z.jpg"]
+    splits = ["train", "val", "test", "test", "test"]
+    records = [
+        coco.record(name, split, ["A field ."], number)
+        for number, (name, split) in enumerate(zip(names, splits, strict=True))
+    ]
+    values = plain(tmp_path, {"images": records}, x=b"1", y=b"2", z=b"3")
+    for name in ("x.png", "z.jpg.png"):
+        (tmp_path / "images" / name).write_bytes(name.encode())
+    found = {example.image_id: example.image for example in examples(values)}
+    assert found == {
+        "x.jpg": b"1",
+        "x.png": b"x.png",
+        "y": b"2",
+        "z.jpg.png": b"z.jpg.png",
+        "z": b"3",
+    }
+
+
+def test_a_name_in_another_normal_form_than_the_files_is_found(tmp_path):
+    names = [unicodedata.normalize("NFC", f"{name}é.jpg") for name in "abc"]
+    records = [
+        coco.record(name, split, ["A field ."], number)
+        for number, (name, split) in enumerate(zip(names, ("train", "val", "test"), strict=True))
+    ]
+    values = plain(tmp_path, {"images": records}, x=b"")
+    (tmp_path / "images" / "x.jpg").unlink()
+    for name in names:
+        (tmp_path / "images" / unicodedata.normalize("NFD", name)).write_bytes(b"found")
+    assert [example.image for example in examples(values)] == [b"found"] * 3
+
+
+def test_a_file_name_that_is_not_utf_8_does_not_end_the_stage(tmp_path):
+    red = coco.picture("red")
+    values = plain(tmp_path, small("train", "val", "test"), a=red, b=red, c=red)
+    (tmp_path / "images" / os.fsdecode(b"\xff.jpg")).write_bytes(red)
+    rejections = Rejections()
+    examples(values, rejections)
+    assert rejections.listed_names() == {"image in no split": [r"'\udcff.jpg'"]}
+    write_json(tmp_path / "rejected.json", rejections.listed_names())
+
+
 def test_a_split_with_no_image_found_is_an_error_before_any_image_is_read(tmp_path):
     values = coco.write_release(tmp_path)
     values |= {"images": values["images"][:1], "images_md5": values["images_md5"][:1]}
@@ -235,6 +290,11 @@ def broken(**changes: Any) -> bytes:
         (broken(sentences=None), r"images\[1\]\.sentences: is missing"),
         (broken(sentences=["text"]), r"images\[1\]\.sentences\.0: .*found 'text'"),
         (broken(sentences=[{"tokens": ["a"]}]), r"images\[1\]\.sentences\.0\.raw: is missing"),
+        (
+            broken(sentences=[{"raw": "half a sign: \ud83d"}]),
+            r"sentences\.0\.raw: is not valid Unicode \(found 'half a sign: \\ud83d'\)",
+        ),
+        (broken(filename="\udfff.jpg"), r"images\[1\]\.filename: .*unicode"),
         (broken(sentences=[{"raw": 3}]), r"images\[1\]\.sentences\.0\.raw: .*found 3"),
         (
             broken(filename="COCO_val2014_000000000073.jpg"),

@@ -21,7 +21,7 @@ _KINDS = {
 
 
 class FileError(InputError):
-    """A file that cannot be read as an image."""
+    """A file that cannot be read."""
 
 
 def read_image_file(path: Path | str, name: str = "", limit: int = MAX_IMAGE_BYTES) -> bytes:
@@ -57,7 +57,7 @@ def read_image_file(path: Path | str, name: str = "", limit: int = MAX_IMAGE_BYT
 def _check_kind(status: os.stat_result, name: str) -> None:
     if not stat.S_ISREG(status.st_mode):
         kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
-        raise FileError(f"{name} is {kind}, not an image file")
+        raise FileError(f"{name} is {kind}, not a file")
 
 
 def _without_waiting(path: str, flags: int) -> int:

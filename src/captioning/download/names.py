@@ -36,7 +36,7 @@ def check_name(name: str, what: str) -> None:
     """
     if not name:
         fault = "is empty"
-    elif not _is_unicode(name):
+    elif not is_unicode(name):
         fault = "is not valid Unicode"
     elif "\0" in name:
         fault = "contains a NUL character"
@@ -65,9 +65,13 @@ def check_file_name(name: str, place: str) -> None:
         )
 
 
-def _is_unicode(name: str) -> bool:
+def is_unicode(text: str) -> bool:
+    """Whether a text is valid Unicode, without lone surrogates.
+
+    Lone surrogates come from JSON (`\\ud800`) or from file names that are not UTF-8.
+    """
     try:
-        name.encode()
+        text.encode()
     except UnicodeEncodeError:
         return False
     return True

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from captioning.core.splits import SPLITS
 from captioning.download.datasets.rejections import Rejections
+from captioning.download.names import is_unicode
 
 __all__ = ["SPLITS", "Dataset", "Example", "Rejections", "caption_rejection_reason"]
 
@@ -39,6 +40,8 @@ def caption_rejection_reason(trimmed: str) -> str | None:
     Args:
         trimmed: caption without leading and trailing white space.
     """
+    if not is_unicode(trimmed):
+        return "caption that is not valid Unicode"
     if any(character.isalnum() for character in trimmed):
         return None
     return "caption without a word" if trimmed else "empty caption"

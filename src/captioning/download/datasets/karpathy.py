@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -9,6 +10,7 @@ from pathlib import Path, PurePosixPath
 import pyarrow as pa
 
 from captioning.core.errors import InputError
+from captioning.data.image_file import read_image_file
 from captioning.download.datasets.base import SPLITS, Example, Rejections
 from captioning.download.datasets.karpathy_split_file import KarpathyImage, read_karpathy
 from captioning.download.datasets.listed_images import ListedImage, listed_examples, reject_unlisted
@@ -26,9 +28,10 @@ _SPLITS = {"train": "train", "restval": "train", "val": "validation", "test": "t
 class Karpathy:
     """The splits of a split file, each in the order of the file.
 
-    The `image_id` is the file name without its suffix; in COCO it contains the folder's name, so
-    it is unique. The following are left out and counted: images that are listed but missing, and
-    images in the same folders that belong to no split.
+    The `image_id` is the file name without its suffix, which in COCO contains the folder's name. If
+    several images have the same one, their `image_id` is the whole path. The following are left out
+    and counted: images that are listed but missing, and images in the same folders that belong to
+    no split.
     """
 
     extras: Sequence[pa.Field] = ()
@@ -65,18 +68,16 @@ class Karpathy:
                 member = _find_member(archive, self._params.split_file)
                 content = archive.read(member, _MAX_SPLIT_FILE_BYTES)
                 return list(read_karpathy(content, f"{path}: {member}"))
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise InputError(f"{path} cannot be read ({error})") from None
+        content = read_image_file(path, limit=_MAX_SPLIT_FILE_BYTES)
         return list(read_karpathy(content, str(path)))
 
     def _selected(self, images: Sequence[KarpathyImage]) -> list[ListedImage]:
         """The images of each split that the params select, under this project's split names."""
+        ids = _ids([image.path for image in images])
         left_out = {"restval"} if self._params.restval == "exclude" else set()
         listed = [
             ListedImage(
-                PurePosixPath(image.path).stem,
+                ids[image.path],
                 _SPLITS[image.split],
                 image.path,
                 image.captions,
@@ -92,6 +93,18 @@ class Karpathy:
                 getattr(self._params, f"{split}_images"),
             )
         ]
+
+
+def _ids(paths: Sequence[str]) -> dict[str, str]:
+    """The `image_id` of each path: its stem, or the path if others have the same stem.
+
+    >>> _ids(["x.jpg", "x.png", "y.jpg"])
+    {'x.jpg': 'x.jpg', 'x.png': 'x.png', 'y.jpg': 'y'}
+    """
+    stems = {path: PurePosixPath(path).stem for path in paths}
+    # A path must not be the stem of another one either, like x.jpg and x.jpg.png.
+    taken = Counter([*stems.values(), *(path for path, stem in stems.items() if path != stem)])
+    return {path: stem if taken[stem] == 1 else path for path, stem in stems.items()}
 
 
 def _find_member(archive: ZipArchive, split_file: str) -> str:

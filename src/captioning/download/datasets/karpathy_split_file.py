@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from captioning.core.errors import InputError
+from captioning.download.names import is_unicode
 from captioning.params.schema import problem_text
 
 KarpathySplit = Literal["train", "restval", "val", "test"]
@@ -25,10 +26,17 @@ _UNUSED_KEYS = frozenset({"tokens", "sentids", "sentid", "imgid", "cocoid"})
 _ADVICE = "use a file with the layout of Karpathy's dataset_coco.json"
 
 
+def _unicode(text: str) -> str:
+    """Refuse half a character, as JSON can contain it."""
+    if not is_unicode(text):
+        raise ValueError(f"is not valid Unicode (found {text!r:.120})")
+    return text
+
+
 class _Sentence(BaseModel):
     model_config = ConfigDict(strict=True)
 
-    raw: str
+    raw: Annotated[str, AfterValidator(_unicode)]
 
 
 class _Record(BaseModel):

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from captioning.download.closing import Closing
+from captioning.download.names import is_unicode
 
 #: Number of names listed for each reason. Metrics are read by people and stored in Git.
 MAX_LISTED_NAMES = 100
@@ -38,8 +39,10 @@ class Rejections(Closing):
 
         Args:
             reason: reason under which it is counted.
-            name: name of the image, caption or line that is left out.
+            name: name of the image, caption or line that is left out; escaped if it is not valid
+                Unicode, as file names may be.
         """
+        name = name if is_unicode(name) else ascii(name)
         self._counts[reason] += 1
         if self._counts[reason] <= MAX_LISTED_NAMES:
             self._listed.setdefault(reason, []).append(name)

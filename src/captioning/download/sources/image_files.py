@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
@@ -19,8 +20,8 @@ from captioning.download.sources.zip_archive import ZipArchive
 class ImageFolder:
     """A folder and its subfolders, with the same interface for reading as `ZipArchive`.
 
-    Hidden files and folders are left out. Symbolic links are followed, except to a folder that has
-    been visited already.
+    Hidden files and folders are left out, and so are named pipes and devices. Symbolic links are
+    followed, except to a folder that has been visited already.
 
     Attributes:
         path: path of the folder.
@@ -53,7 +54,9 @@ class ImageFolder:
                 if name[0] != "." and os.path.realpath(Path(folder, name)) not in visited
             ]
             inside = Path(folder).relative_to(self.path)
-            yield from ((inside / name).as_posix() for name in files if name[0] != ".")
+            for name in files:
+                if name[0] != "." and Path(folder, name).is_file():
+                    yield (inside / name).as_posix()
 
 
 class ImageFile(NamedTuple):
@@ -97,22 +100,26 @@ class ImageFiles(Closing):
                 source = ImageFolder(path) if is_folder else stack.enter_context(ZipArchive(path))
                 for name in source.names:
                     file = ImageFile(source, name)
-                    self._files_by_name.setdefault(PurePosixPath(name).name, []).append(file)
+                    self._files_by_name.setdefault(_nfc(PurePosixPath(name).name), []).append(file)
             self._open_archives = stack.pop_all()
 
     def find(self, path: str) -> ImageFile | None:
         """Find the file that an annotation refers to as `path`, like `val2014/COCO_val2014_1.jpg`.
 
         Further folders may precede the path. If no file matches the whole path, the file name
-        alone is compared, because archives are unpacked into folders of various names.
+        alone is compared, because archives are unpacked into folders of various names. Some systems
+        store é as one character, others as two; a file with the same characters comes first.
 
         Raises:
             InputError: several files match, or the path leads outside the data, see `names`.
         """
         check_name(path, "image")
-        same_name = self._files_by_name.get(PurePosixPath(path).name, [])
-        same_path = [file for file in same_name if f"/{file.name}".endswith(f"/{path}")]
-        matches = same_path or same_name
+        same_name = self._files_by_name.get(_nfc(PurePosixPath(path).name), [])
+        matches = (
+            [file for file in same_name if f"/{file.name}".endswith(f"/{path}")]
+            or [file for file in same_name if f"/{_nfc(file.name)}".endswith(f"/{_nfc(path)}")]
+            or same_name
+        )
         if len(matches) > 1:
             places = " and ".join(str(file) for file in matches[:2])
             raise InputError(f"image {path} is in two places, {places}: remove one of them")
@@ -134,3 +141,8 @@ class ImageFiles(Closing):
     def close(self, complete: bool = True) -> None:
         """Close every archive."""
         self._open_archives.close()
+
+
+def _nfc(name: str) -> str:
+    """A name in Unicode's composed form: each accented letter is one character."""
+    return unicodedata.normalize("NFC", name)

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from captioning.data.image_file import MAX_IMAGE_BYTES
-from captioning.download.datasets.folder.rows import RowError, is_unicode
+from captioning.download.datasets.folder.rows import RowError
+from captioning.download.names import is_unicode
 from captioning.download.sources.zip_archive import ZipArchive
 
 

@@ -16,8 +16,9 @@ from captioning.data.image_file import read_image_file
 from captioning.data.image_formats import IMAGE_SUFFIXES
 from captioning.download.closing import Closing
 from captioning.download.datasets.folder.archived_files import ArchivedFiles
-from captioning.download.datasets.folder.rows import RowError, is_unicode, shortened
-from captioning.download.names import leads_outside
+from captioning.download.datasets.folder.missing_file import detour, other_than_a_file
+from captioning.download.datasets.folder.rows import RowError, shortened
+from captioning.download.names import is_unicode, leads_outside
 from captioning.runtime.object_store import Store
 
 
@@ -31,6 +32,7 @@ class FolderFiles(Closing):
         root: path of the folder.
         names: sorted names of the files, relative to `root`, with `/` as separator.
         undecodable: names that are not valid Unicode, escaped.
+        linked_folders: sorted names of links to folders.
 
     The images in zip archives count as if they were unpacked into a folder with the archive's name,
     once a caption file refers to one of them.
@@ -43,9 +45,10 @@ class FolderFiles(Closing):
         self.root = Path(root)
         if not self.root.is_dir():
             raise InputError(f"datasets.folder.path: {root} is not a folder")
-        found = _walk(self.root)
+        found, links = _walk(self.root)
         self.names = sorted(name for name in found if is_unicode(name))
         self.undecodable = sorted(ascii(name) for name in found if not is_unicode(name))
+        self.linked_folders = sorted(links)
         self._exact = set(self.names)
         # Some systems store é as one character, others as two. The caption file may come from
         # another system than the images.
@@ -72,7 +75,7 @@ class FolderFiles(Closing):
             base: folder of the caption file, relative to `root`.
 
         Raises:
-            RowError: there is no such file, or the path leads outside the folder.
+            RowError: there is no such file; the message says what is there instead.
         """
         for path in dict.fromkeys((written, written.replace("\\", "/"))):
             name = posixpath.normpath(posixpath.join(base, path))
@@ -80,11 +83,14 @@ class FolderFiles(Closing):
                 return name
             if (composed := _nfc(name)) in self._by_nfc:
                 return self._by_nfc[composed]
-        if name.startswith(("/", "../")) or name == "..":
-            raise RowError(f"{shortened(written)} leads outside the folder")
+        if leads_outside(name):
+            raise RowError(f"{shortened(written)} {detour(self.root, name, base)}")
         if archived := self._in_archives().find(name):
             return archived
-        raise RowError(f"there is no file {shortened(written)}{self._suggestion(name)}")
+        raise RowError(
+            other_than_a_file(self.root, name)
+            or f"there is no file {shortened(written)}{self._suggestion(name)}"
+        )
 
     def find_anywhere(self, written: str, base: str) -> str:
         """Return the name of a file that may be in any folder.
@@ -194,9 +200,10 @@ def _nfc(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _walk(folder: Path) -> list[str]:
-    """Names of all files in a folder and its subfolders; see `FolderFiles` about links."""
+def _walk(folder: Path) -> tuple[list[str], list[str]]:
+    """Names of all files in a folder and its subfolders, and of the links to folders."""
     found: list[str] = []
+    links: list[str] = []
     pending = [""]
     while pending:
         base = pending.pop()
@@ -206,4 +213,6 @@ def _walk(folder: Path) -> list[str]:
                     pending.append(f"{base}{entry.name}/")
                 elif entry.is_file():
                     found.append(f"{base}{entry.name}")
-    return found
+                elif entry.is_symlink() and entry.is_dir():
+                    links.append(f"{base}{entry.name}")
+    return found, links

@@ -61,4 +61,8 @@ def _contents(files: FolderFiles) -> str:
     """What a folder without captions contains."""
     images = set(files.images())
     others = [name for name in files.visible() if name not in images]
-    return f"{len(images)} images and {enumerated(others) if others else 'nothing else'}"
+    found = f"{len(images)} images and {enumerated(others) if others else 'nothing else'}"
+    if files.linked_folders:
+        links = enumerated(files.linked_folders)
+        found += f" (links to folders are not followed, because DVC does not do so: {links})"
+    return found

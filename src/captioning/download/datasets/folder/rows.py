@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from captioning.download.datasets.folder.caption_lists import listed_captions
 from captioning.download.datasets.folder.problems import Location
+from captioning.download.names import is_unicode
 
 IMAGE_COLUMNS = ("image", "file_name", "filename", "image_path")
 #: Other names, of open_clip, Flickr30k, WebDataset and Hugging Face's tables.
@@ -134,18 +135,6 @@ class Columns:
 def _first(known: Sequence[str], names: Sequence[str]) -> int | None:
     """The position in `known` of the first of `names` that it contains."""
     return next((known.index(name) for name in names if name in known), None)
-
-
-def is_unicode(text: str) -> bool:
-    """Whether a text is valid Unicode, without lone surrogates.
-
-    Lone surrogates come from JSON (`\\ud800`) or from file names that are not UTF-8.
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def shortened(value: Any) -> str:
