@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +15,9 @@ from imports import ROOT
 from ruamel.yaml import YAML
 
 from captioning.core.errors import InputError
-from captioning.core.files import read_json
+from captioning.core.files import md5, read_json
 from captioning.data.raw_table import read_raw
+from captioning.download.datasets import kaggle_flickr8k
 from captioning.download.datasets.base import Example, Rejections
 from captioning.download.datasets.flickr8k import Flickr8k
 from captioning.download.datasets.registry import make_dataset
@@ -133,3 +136,107 @@ def test_stage_prints_an_error_without_a_traceback(tmp_path: Path) -> None:
     assert done.stderr.startswith("error: source ")
     assert f"does not contain the file {IMAGES}" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+# Kaggle's data: the same images and captions in other files, without split lists.
+
+KAGGLE = (
+    "image,caption\n"
+    "1_a.jpg,A red field .\n"
+    '1_a.jpg,"Nothing but , "" red "" ."\n'
+    "2_b.jpg,Grass .\n"
+    "3_c.jpg,Le ciel est d'un bleu très pur .\n"
+    "4_d.jpg,Snow .\n"
+    "5_e.jpg,Night .\n"
+)
+
+
+def kaggle(folder: Path, monkeypatch: pytest.MonkeyPatch, captions: str = KAGGLE) -> Flickr8kParams:
+    """Write the five images of `photographs` as Kaggle has them; 5_e is in no split."""
+    (folder / "Images").mkdir(parents=True)
+    (folder / "captions.txt").write_text(captions)
+    for name, data in photographs().items():
+        if name.startswith("Flicker8k_Dataset/") and data:
+            (folder / "Images" / Path(name).name).write_bytes(data)
+    names = "1_a.jpg\n2_b.jpg\n3_c.jpg\n4_d.jpg\n5_e.jpg"
+    monkeypatch.setattr(kaggle_flickr8k, "NAMES_SHA256", hashlib.sha256(names.encode()).hexdigest())
+    positions = folder.parent / "positions.txt"
+    positions.write_text("2 0\n1\n3\n")
+    monkeypatch.setattr(kaggle_flickr8k, "POSITIONS_FILE", positions)
+    return Flickr8kParams(source=str(folder), images_md5=None, captions_md5=None)
+
+
+def test_kaggles_folder_gives_the_examples_of_the_release(tmp_path, monkeypatch, capsys):
+    rejections = Rejections()
+    params = kaggle(tmp_path / "kaggle", monkeypatch)
+    examples = list(Flickr8k(params).examples(rejections))
+    release_params = release(tmp_path / "release", photographs(), texts())
+    expected = list(Flickr8k(release_params).examples(Rejections()))
+    assert [(e.split, e.image_id, e.image) for e in examples] == [
+        (e.split, e.image_id, e.image) for e in expected
+    ]
+    assert examples[1].captions == ("A red field .", 'Nothing but , " red " .')
+    assert rejections.listed_names() == {"image in no split": ["Images/5_e.jpg"]}
+    assert capsys.readouterr().out == "read as: Kaggle's Flickr8k, 5 pictures\n"
+
+
+def test_kaggles_archive_is_checked_and_read(tmp_path, monkeypatch):
+    kaggle(tmp_path / "kaggle", monkeypatch)
+    archive = Path(shutil.make_archive(str(tmp_path / "archive"), "zip", tmp_path / "kaggle"))
+    params = Flickr8kParams(
+        source=str(archive),
+        images_md5=md5(archive),
+        captions_md5=md5(tmp_path / "kaggle/captions.txt"),
+    )
+    assert len(list(Flickr8k(params).examples(Rejections()))) == 4
+    wrong = params.model_copy(update={"captions_md5": "0" * 32})
+    with pytest.raises(
+        InputError, match=r"archive\.zip/captions\.txt is Kaggle's Flickr8k, and its"
+    ):
+        list(Flickr8k(wrong).examples(Rejections()))
+    wrong = params.model_copy(update={"images_md5": "0" * 32})
+    with pytest.raises(InputError, match=r"archive\.zip: its MD5 sum is"):
+        list(Flickr8k(wrong).examples(Rejections()))
+
+
+def test_kaggles_folder_with_the_sums_of_the_release_is_refused(tmp_path, monkeypatch):
+    params = kaggle(tmp_path / "kaggle", monkeypatch).model_copy(update={"images_md5": "0" * 32})
+    message = r"^source .*kaggle is Kaggle's Flickr8k, which .*images_md5 and captions_md5 to null$"
+    with pytest.raises(InputError, match=message):
+        list(Flickr8k(params).examples(Rejections()))
+
+
+@pytest.mark.parametrize(
+    ("captions", "message"),
+    [
+        (KAGGLE + "6_f.jpg,One more .\n", r"captions\.txt lists 6 images that are not the 8,091"),
+        (KAGGLE + "7_g.jpg\n", r"captions\.txt:8: is not an image and a caption, separated by a"),
+        (KAGGLE + "../../evil.jpg,evil\n", r"captions\.txt lists 6 images that are not the 8,091"),
+        ("image;caption\n", r"contains neither the archives of the release, .*nor Kaggle's"),
+    ],
+)
+def test_what_is_not_kaggles_flickr8k_is_refused(tmp_path, monkeypatch, captions, message):
+    params = kaggle(tmp_path / "kaggle", monkeypatch, captions)
+    with pytest.raises(InputError, match=message):
+        list(Flickr8k(params).examples(Rejections()))
+
+
+def test_kaggles_captions_in_another_encoding_are_refused(tmp_path, monkeypatch):
+    params = kaggle(tmp_path / "kaggle", monkeypatch)
+    (tmp_path / "kaggle/captions.txt").write_bytes(KAGGLE.encode("cp1252"))
+    with pytest.raises(InputError, match=r"captions\.txt is not UTF-8 \(.*: save it in that enc"):
+        list(Flickr8k(params).examples(Rejections()))
+
+
+def test_the_positions_of_the_official_splits_are_distinct():
+    lines = kaggle_flickr8k.POSITIONS_FILE.read_text().splitlines()
+    splits = [[int(position) for position in line.split()] for line in lines]
+    assert [len(split) for split in splits] == [6000, 1000, 1000]
+    positions = {position for split in splits for position in split}
+    assert len(positions) == 8000
+    assert (min(positions), max(positions)) == (0, 8090)
+
+
+def test_a_downloaded_release_needs_its_sums(tmp_path):
+    with pytest.raises(ValueError, match="is downloaded, so images_md5 and captions_md5 must be"):
+        Flickr8kParams(source="https://example.invalid/x", images_md5=None, captions_md5="0" * 32)

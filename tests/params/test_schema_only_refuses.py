@@ -31,6 +31,8 @@ COMPANIONS = {
     "datasets.coco_captions.annotations_md5": LOCAL,
     "datasets.coco_captions.images_md5": LOCAL,
     "datasets.karpathy.annotations_md5": LOCAL,
+    "datasets.flickr8k.images_md5": {"source": "/data"},
+    "datasets.flickr8k.captions_md5": {"source": "/data"},
 }
 EXAMPLES: dict[type, Any] = {int: 1, float: 0.5, str: "0" * 32, list: []}
 

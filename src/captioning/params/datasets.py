@@ -33,8 +33,16 @@ class Flickr8kParams(Section):
     """`datasets.flickr8k`: see params.yaml for what each key means."""
 
     source: Place
-    images_md5: Md5
-    captions_md5: Md5
+    images_md5: Md5 | None
+    captions_md5: Md5 | None
+
+    @model_validator(mode="after")
+    def _sums_where_needed(self) -> Flickr8kParams:
+        if "://" in self.source and None in (self.images_md5, self.captions_md5):
+            raise ValueError(
+                f"{self.source} is downloaded, so images_md5 and captions_md5 must be given"
+            )
+        return self
 
 
 class ConceptualCaptionsParams(Section):

@@ -1,21 +1,26 @@
-"""Flickr8k: 8,091 photographs with five captions each, in the layout of the official release.
+"""Flickr8k: 8,091 photographs with five captions each, from the official release or from Kaggle.
 
 M. Hodosh, P. Young, J. Hockenmaier: Framing Image Description as a Ranking Task, JAIR 47, 2013.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pyarrow as pa
 
 from captioning.core.errors import InputError
 from captioning.download.datasets.base import Example, Rejections
+from captioning.download.datasets.kaggle_flickr8k import CAPTIONS_FILE as KAGGLE_CAPTIONS
+from captioning.download.datasets.kaggle_flickr8k import find_captions, kaggle_images
 from captioning.download.datasets.listed_images import ListedImage, listed_examples, reject_unlisted
-from captioning.download.sources.fetch import fetch
+from captioning.download.sources.fetch import check_md5, fetch
 from captioning.download.sources.image_files import ImageFiles
+from captioning.download.sources.locate import is_url
 from captioning.download.sources.zip_archive import ZipArchive
 from captioning.params.datasets import Flickr8kParams
 
@@ -34,7 +39,7 @@ _CAPTION_LINE = re.compile(r"([^\t]+)#(\d+)\t(.*)", re.DOTALL)
 
 
 class Flickr8k:
-    """The official splits, each in the order of its split file.
+    """The official splits, each in the order of its split file, also for Kaggle's data.
 
     The `image_id` is the file name without `.jpg`. The following are left out and counted: images
     in no split, images that are listed but missing, captions of images that do not exist, and
@@ -52,20 +57,67 @@ class Flickr8k:
         Raises:
             InputError: an archive cannot be fetched, or lacks a file of the release.
         """
-        source = self._params.source
+        source = os.environ.get("CAPTIONING_SOURCE") or self._params.source
+        if (unpacked := _unpacked(source)) is not None:
+            with ImageFiles([unpacked]) as files:
+                yield from self._unpacked_examples(unpacked, files, rejections)
+            return
         # The small archive comes first, so that a wrong source is noticed early.
         captions_path = fetch(source, CAPTIONS_ARCHIVE, self._params.captions_md5)
         images_path = fetch(source, IMAGES_ARCHIVE, self._params.images_md5)
         with ZipArchive(captions_path) as text, ImageFiles([images_path]) as images:
-            splits = {split: _image_names(text, file) for split, file in SPLIT_FILES.items()}
-            captions = _captions(text, images, rejections)
-            listed = [
-                ListedImage(name.removesuffix(".jpg"), split, name, tuple(captions.get(name, ())))
-                for split, names in splits.items()
-                for name in names
-            ]
-            reject_unlisted((image.path for image in listed), images, rejections)
-            yield from listed_examples(listed, images, rejections)
+            yield from _examples(_of_release(text, images, rejections), images, rejections)
+
+    def _unpacked_examples(
+        self, path: Path, files: ImageFiles, rejections: Rejections
+    ) -> Iterator[Example]:
+        """Yield the examples of Kaggle's data.
+
+        Raises:
+            InputError: it is something else, or does not have the MD5 sums of the params.
+        """
+        captions = find_captions(files)
+        if captions is None:
+            raise InputError(
+                f"source {path} contains neither the archives of the release, {CAPTIONS_ARCHIVE} "
+                f"and {IMAGES_ARCHIVE}, nor Kaggle's {KAGGLE_CAPTIONS} with the images: correct "
+                "the source, or use dataset: folder"
+            )
+        if self._params.images_md5 is not None:
+            if path.is_dir():
+                raise InputError(
+                    f"source {path} is Kaggle's Flickr8k, which the MD5 sums of the release's "
+                    "archives do not describe: set datasets.flickr8k.images_md5 and captions_md5 "
+                    "to null"
+                )
+            check_md5(path, self._params.images_md5)
+        yield from _examples(kaggle_images(captions, self._params.captions_md5), files, rejections)
+
+
+def _unpacked(source: str) -> Path | None:
+    """The local folder or file that a source names; None for a URL or a folder of the archives."""
+    path = Path(source).expanduser()
+    if is_url(source) or any((path / name).exists() for name in (CAPTIONS_ARCHIVE, IMAGES_ARCHIVE)):
+        return None
+    return path if path.exists() else None
+
+
+def _examples(
+    listed: Sequence[ListedImage], images: ImageFiles, rejections: Rejections
+) -> Iterator[Example]:
+    reject_unlisted((image.path for image in listed), images, rejections)
+    yield from listed_examples(listed, images, rejections)
+
+
+def _of_release(text: ZipArchive, images: ImageFiles, rejections: Rejections) -> list[ListedImage]:
+    """The images that the release's split files list."""
+    splits = {split: _image_names(text, file) for split, file in SPLIT_FILES.items()}
+    captions = _captions(text, images, rejections)
+    return [
+        ListedImage(name.removesuffix(".jpg"), split, name, tuple(captions.get(name, ())))
+        for split, names in splits.items()
+        for name in names
+    ]
 
 
 def _image_names(text: ZipArchive, file: str) -> list[str]:
