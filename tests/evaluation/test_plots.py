@@ -7,7 +7,8 @@ import pytest
 from matplotlib import rc_context
 from PIL import Image
 
-from captioning.evaluation.plots import plot_attention
+from captioning.evaluation.plots import _legend, plot_attention
+from captioning.evaluation.spotlight import spotlight
 
 IMAGE = Image.new("RGB", (64, 48), "red")
 
@@ -50,3 +51,42 @@ def test_dollar_signs_are_drawn_as_they_are(tmp_path):
     other = [references[0].replace("$", "")]
     plot_attention(tmp_path / "other.png", IMAGE, caption, maps(3), other)
     assert (tmp_path / "found.png").read_bytes() != (tmp_path / "other.png").read_bytes()
+
+
+def test_colors_stay_where_the_model_looks_and_pale_elsewhere():
+    image = Image.new("RGB", (70, 70), (200, 30, 30))
+    attention = np.zeros((7, 7), np.float32)
+    attention[1, 1] = 0.9
+    seen, relative = spotlight(image, attention)
+    assert seen.shape == (70, 70, 3) and relative.shape == (70, 70)
+    np.testing.assert_allclose(seen[15, 15] * 255, (200, 30, 30), atol=0.5)
+    assert relative[15, 15] == pytest.approx(1, abs=0.02) and relative[60, 60] == 0
+    far = seen[60, 60] * 255
+    assert far.min() > 150 and far.max() - far.min() < 40, "pale, almost gray"
+
+
+def test_attention_of_nothing_leaves_the_image_pale():
+    seen, relative = spotlight(IMAGE, np.zeros((7, 7), np.float32))
+    assert (relative == 0).all() and np.isfinite(seen).all() and seen.min() > 0.5
+
+
+@pytest.mark.parametrize("size", [(500, 333), (333, 500), (300, 300), (800, 250), (1, 1)])
+def test_pictures_of_any_shape_keep_their_proportions_and_use_the_page(tmp_path, size):
+    """Without attention, only the first panel is red."""
+    path = tmp_path / "x.png"
+    nowhere = np.zeros((8, 7, 7), np.float32)
+    plot_attention(path, Image.new("RGB", size, "red"), "a b c d e f g h", nowhere)
+    pixels = np.asarray(Image.open(path).convert("RGB"))
+    red = (pixels == (255, 0, 0)).all(axis=2)
+    height, width = (int(red.any(axis=axis).sum()) for axis in (1, 0))
+    assert red.sum() == height * width, "one rectangle"
+    assert width / height == pytest.approx(size[0] / size[1], rel=0.03)
+    used = (pixels != 255).any(axis=2)[60:-60].any(axis=0)
+    assert used.mean() > 0.7, "columns of the page without anything"
+
+
+def test_the_legend_explains_the_number_beside_each_word():
+    assert _legend(maps(3)) == (
+        "Beside each word: share of its attention on the strongest of the 7 × 7 cells (if spread "
+        "evenly: 2%). Outlined: at least half as strong. Pale: little or no attention."
+    )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -16,9 +18,46 @@ from PIL import Image
 
 from captioning.core.files import atomic_path
 from captioning.evaluation.fonts import font_families, notice_of_missing_glyphs
+from captioning.evaluation.spotlight import spotlight
 
-_COLUMNS = 6
-_LINE_LENGTH = 100
+# All lengths are in inches.
+_WIDTH = 12.0
+_DPI = 100
+_MARGIN = 0.15
+_GAP = 0.12
+_LABEL = 0.3
+_PANEL_AREA = 3.6
+# The label of a word needs the smaller width.
+_MIN_PANEL, _MAX_PANEL = 1.35, 3.82
+_MAX_HEIGHT = 4.0
+# In characters; the caption at the top is larger.
+_LINE_LENGTH, _HEAD_LENGTH = 100, 85
+_POINTS = 72
+_OUTLINED = 0.5
+# Black on white, to be seen on any picture.
+_OUTLINE = (("white", 3.0), ("black", 1.2))
+_PALE_TEXT = "#666666"
+
+
+@dataclass(frozen=True)
+class _Page:
+    """Where the panels are: `count` of them in `columns`, each `width` by `height`."""
+
+    columns: int
+    rows: int
+    width: float
+    height: float
+
+    @classmethod
+    def of(cls, count: int, aspect: float) -> _Page:
+        """The page for `count` images whose width is `aspect` times their height."""
+        wanted = min(max((_PANEL_AREA * aspect) ** 0.5, _MIN_PANEL), _MAX_PANEL)
+        usable = _WIDTH - 2 * _MARGIN + _GAP
+        columns = max(int(usable / (wanted + _GAP)), 1)
+        rows = 1 if count == columns + 1 else -(-count // columns)
+        columns = max(-(-count // rows), 3)  # Rows of about equal length.
+        width = min(usable / columns - _GAP, _MAX_PANEL, max(_MAX_HEIGHT * aspect, _MIN_PANEL))
+        return cls(columns, rows, width, min(width / aspect, _MAX_HEIGHT))
 
 
 def plot_attention(
@@ -32,7 +71,10 @@ def plot_attention(
 ) -> None:
     """Draw the image, then the image again for every word (or piece of one) under its attention.
 
-    As "Attention plots" in the TensorFlow tutorial "Image captioning with visual attention".
+    Where the model looks, the image has its colors; elsewhere it is pale. A line goes around the
+    places with at least half of the highest attention. The number beside a word, and a legend at
+    the bottom, say how much of the attention is on the strongest cell.
+
     Characters that Matplotlib's own font lacks are drawn with other installed fonts, see `fonts`.
 
     Args:
@@ -50,36 +92,70 @@ def plot_attention(
     pieces = caption.split() if pieces is None else pieces
     if len(pieces) != len(attention):
         raise ValueError(f"{len(pieces)} words but {len(attention)} attention maps")
-    rows = -(-(len(pieces) + 1) // _COLUMNS)
-    figure = Figure(figsize=(2 * _COLUMNS, 2.3 * rows + 0.8), dpi=80, layout="constrained")
+    page = _Page.of(len(pieces) + 1, image.width / image.height)
+    head = _wrapped(caption or "(empty caption)", _HEAD_LENGTH)
+    below = _wrapped(f"reference: {references[0]}") if references else ""
+    foot = [_legend(attention) if len(pieces) else "", _one_line(name)]
+    top = 0.3 * (head.count("\n") + 1) + 0.22 * (below.count("\n") + 1 if below else 0) + 0.2
+    height = top + page.rows * (_LABEL + page.height + _GAP) + 0.2 * len(foot) + _MARGIN
+    figure = Figure(figsize=(_WIDTH, height), dpi=_DPI)
     FigureCanvasAgg(figure)
-    title = caption or "(empty caption)"
-    if references:
-        title += f"\nreference: {references[0]}"
-    families = font_families()
     # Captions are not formulas, although Matplotlib would read a pair of dollar signs as one.
-    lines = "\n".join(map(_wrapped, title.split("\n")))
-    figure.suptitle(lines, parse_math=False, fontfamily=families)
-    axes: list[Any] = list(figure.subplots(rows, _COLUMNS, squeeze=False).flat)
-    for axis in axes:
-        axis.set_axis_off()
-    axes[0].imshow(image)
-    if name:
-        label = _one_line(name)
-        figure.supxlabel(label, parse_math=False, fontfamily=families, fontsize="small")
-    width, height = image.size
-    for axis, piece, weights in zip(axes[1:], pieces, attention, strict=False):
-        axis.imshow(image)
-        overlay = axis.imshow(
-            weights, cmap="inferno", alpha=0.6, extent=(0, width, height, 0), vmin=0
-        )
-        overlay.set_interpolation("bilinear")
-        label = f"{piece} ({weights.max():.2f})"
-        axis.set_title(label, parse_math=False, fontfamily=families)
+    style: dict[str, Any] = {"parse_math": False, "fontfamily": font_families()}
+    x, y = _MARGIN / _WIDTH, 1 - 0.12 / height
+    figure.text(x, y, head, va="top", fontsize=15, fontweight="bold", **style)
+    if below:
+        y -= 0.3 * (head.count("\n") + 1) / height
+        figure.text(x, y, below, va="top", fontsize=11, color=_PALE_TEXT, **style)
+    for index, axis in enumerate(_panels(figure, page, len(pieces) + 1, top, height)):
+        if index == 0:
+            axis.imshow(image)
+            continue
+        seen, relative = spotlight(image, attention[index - 1])
+        axis.imshow(seen)
+        outlined = relative.min() < _OUTLINED < relative.max()  # Otherwise Matplotlib warns.
+        for color, line_width in _OUTLINE if outlined else ():
+            axis.contour(relative, levels=[_OUTLINED], colors=color, linewidths=line_width)
+        strongest = f"{attention[index - 1].max():.0%}"
+        word = {"fontsize": _font_size(pieces[index - 1], page.width - 0.45), **style}
+        axis.set_title(pieces[index - 1], loc="left", pad=4, fontweight="bold", **word)
+        axis.set_title(strongest, loc="right", pad=4, fontsize=9, color=_PALE_TEXT)
+    for number, line in enumerate(reversed(foot)):
+        y = (_MARGIN + 0.2 * number) / height
+        figure.text(x, y, line, va="bottom", fontsize=9, color=_PALE_TEXT, **style)
     with atomic_path(path) as temporary, notice_of_missing_glyphs():
         # By default Matplotlib writes its version into the file.
         metadata = {"Software": None} | ({"Title": name} if name else {})
         figure.savefig(temporary, metadata=metadata)
+
+
+def _panels(figure: Figure, page: _Page, count: int, top: float, height: float) -> list[Axes]:
+    """Axes for the image and for each word, row by row, below the uppermost `top` inches."""
+    panels = []
+    for index in range(count):
+        row, column = divmod(index, page.columns)
+        left = _MARGIN + column * (page.width + _GAP)
+        bottom = height - top - (row + 1) * (_LABEL + page.height) - row * _GAP
+        box = (left / _WIDTH, bottom / height, page.width / _WIDTH, page.height / height)
+        axis = figure.add_axes(box)
+        axis.set_axis_off()
+        panels.append(axis)
+    return panels
+
+
+def _legend(attention: NDArray[np.float32]) -> str:
+    rows, columns = attention.shape[1:]
+    return (
+        "Beside each word: share of its attention on the strongest of the "
+        f"{rows} × {columns} cells (if spread evenly: {1 / (rows * columns):.0%}). "
+        "Outlined: at least half as strong. Pale: little or no attention."
+    )
+
+
+def _font_size(text: str, width: float) -> float:
+    """The largest size, in points, from 5 to 12, at which a word fits into `width` inches."""
+    letters = sum(2 if _is_wide(character) else 1 for character in text) * 0.66
+    return min(12.0, max(5.0, width * _POINTS / letters)) if letters else 12.0
 
 
 def _one_line(name: str) -> str:
@@ -89,7 +165,10 @@ def _one_line(name: str) -> str:
     return shown if len(shown) <= _LINE_LENGTH else f"{shown[: half - 1]}…{shown[-half:]}"
 
 
-def _wrapped(line: str) -> str:
+def _wrapped(line: str, length: int = _LINE_LENGTH) -> str:
     """Break a line that is too long; Chinese, Japanese and Korean characters are twice as wide."""
-    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in line)
-    return fill(line, _LINE_LENGTH // 2 if 2 * wide > len(line) else _LINE_LENGTH)
+    return fill(line, length // 2 if 2 * sum(map(_is_wide, line)) > len(line) else length)
+
+
+def _is_wide(character: str) -> bool:
+    return unicodedata.east_asian_width(character) in "WF"
