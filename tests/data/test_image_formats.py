@@ -7,6 +7,7 @@ import io
 import os
 import struct
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from PIL import Image
 from captioning.data import image_formats
 from captioning.data.image_formats import FORMATS, IMAGE_SUFFIXES
 from captioning.data.images import ImageError, decode_image
+from captioning.data.jpeg import MAX_SCANS
 
 NOT_READ = "image format that is not read"
 POSTSCRIPT = b"""%!PS-Adobe-3.0 EPSF-3.0
@@ -109,6 +111,30 @@ def test_heic_is_read_if_its_package_is_installed() -> None:
     np.testing.assert_allclose(image.getpixel((30, 20)), (255, 0, 0), atol=4)
     with pytest.raises(ImageError, match="truncated or corrupt image"):
         decode_image(file.getvalue()[:-100], "IMG_0013.HEIC")
+
+
+def progressive(scans: int, side: int = 64, rest: bytes = b"") -> bytes:
+    """A JPEG file whose last scan is repeated until there are so many."""
+    noise = np.random.default_rng(0).integers(0, 256, (side, side), dtype=np.uint8)
+    file = io.BytesIO()
+    # 0xff 0xda in the metadata and after the picture are no scans.
+    Image.fromarray(noise).save(file, "JPEG", progressive=True, comment=b"\xff\xda" * 200)
+    data = file.getvalue()
+    first, end = data.index(b"\xff\xda", data.index(b"\xff\xc2")), data.rindex(b"\xff\xd9")
+    last = data.rindex(b"\xff\xda", first)
+    more = scans - data.count(b"\xff\xda", first)
+    return data[:end] + data[last:end] * more + data[end:] + rest
+
+
+def test_a_jpeg_of_thousands_of_scans_is_refused_before_it_is_decoded() -> None:
+    video = b"\xff\xda" * 10_000
+    assert decode_image(progressive(MAX_SCANS, rest=video), "a.jpg").size == (64, 64)
+    with pytest.raises(ImageError, match="takes too long to decode: a JPEG of more than 100"):
+        decode_image(progressive(MAX_SCANS + 1), "a.jpg")
+    started = time.monotonic()
+    with pytest.raises(ImageError, match="takes too long to decode"):
+        decode_image(progressive(100_000), "a.jpg")
+    assert time.monotonic() - started < 2
 
 
 def test_the_suffixes_are_those_of_the_formats() -> None:

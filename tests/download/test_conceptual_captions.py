@@ -129,11 +129,14 @@ def test_every_kind_of_response_has_its_outcome(
     found = {e.extras["url"]: e for e in examples(params, rejections) if e.split == "train"}
     assert time.monotonic() - start < 20
     assert list(found) == [url for url, reason in expected.items() if reason is None]
-    names = {
+    details = {
         name.split(" ", 1)[1]: reason
         for reason, listed in rejections.listed_names().items()
         for name in listed
     }
+    # In parentheses follows what exactly is wrong, such as the decoder's own reason.
+    assert f"{server.url}/html (it is a web page)" in details
+    names = {name.partition(" (")[0]: reason for name, reason in details.items()}
     assert names == {url: reason for url, reason in expected.items() if reason is not None}
     assert rejections.counts() == Counter(filter(None, expected.values()))
     sizes = {

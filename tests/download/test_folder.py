@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import unicodedata
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pytest
 from imports import ROOT
 from own_pictures import HF_IMAGE, captions, picture, read, splits, write, write_parquet
 
+from captioning.data import image_formats
 from captioning.download.datasets.folder import Folder
 from captioning.download.datasets.registry import make_dataset
 from captioning.params.stages import load_params
@@ -247,6 +249,17 @@ def test_rejections_are_named(tmp_path):
         "image without captions": ["blue.png", "unknown/teal.JPEG", "white.png"],
         "truncated or corrupt image": ["broken.png (PNG: broken PNG file (chunk b'IDA'))"],
     }
+
+
+def test_heic_is_an_image_and_the_reason_why_it_is_left_out_is_given(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    image_formats._heif_is_installed.cache_clear()
+    texts = {f"{name}.txt": name for name in ("red", "green", "blue", "white", "IMG_0012")}
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+    _, rejected = read(write(tmp_path, {**texts, "IMG_0012.HEIC": heic}))
+    advice = "it is HEIC: convert it to JPEG, or run `pip install -e '.[heic]'`"
+    assert rejected == {"image format that is not read": [f"IMG_0012.HEIC ({advice})"]}
+    image_formats._heif_is_installed.cache_clear()
 
 
 def test_text_files_without_an_image_and_images_without_text_are_named(tmp_path):

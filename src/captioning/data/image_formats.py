@@ -13,6 +13,8 @@ from functools import cache
 
 from PIL import Image, UnidentifiedImageError
 
+from captioning.data.jpeg import MAX_SCANS, has_too_many_scans
+
 #: Formats that are read, by Pillow's names, with their file name suffixes in lower case. Pillow's
 #: JPEG plugin also reads MPO, the first picture of it, as some cameras write it.
 FORMATS = {
@@ -66,6 +68,11 @@ def open_image(data: bytes) -> Image.Image:
         FormatError: the data is no image, its format is not read, or its header is damaged.
         Exception: Pillow's plugins raise exceptions of almost any type on corrupt data.
     """
+    if has_too_many_scans(data):
+        raise FormatError(
+            "image that takes too long to decode",
+            f"a JPEG of more than {MAX_SCANS} scans: save it again",
+        )
     formats = list(FORMATS)
     if _is_heif(data):
         if not _heif_is_installed():

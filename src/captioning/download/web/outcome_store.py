@@ -69,6 +69,11 @@ class Outcome:
         """The failure without its detail."""
         return None if self.failure is None else reason_of(self.failure)
 
+    @property
+    def detail(self) -> str:
+        """What follows the reason of the failure; may be empty."""
+        return (self.failure or "").partition(": ")[2]
+
 
 def reason_of(failure: str) -> str:
     """The part of a failure before its detail, which is the same for many URLs."""

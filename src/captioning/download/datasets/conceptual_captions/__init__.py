@@ -195,7 +195,8 @@ def _block_examples(
         image_id = f"{index.name}-{line.number:07d}"
         outcome = outcomes.get(line.number, Outcome(NO_OUTCOME))
         if outcome.image is None or outcome.sha256 is None:
-            rejections.add(outcome.reason or NO_OUTCOME, f"{image_id} {line.url}")
+            detail = f" ({outcome.detail})" if outcome.detail else ""
+            rejections.add(outcome.reason or NO_OUTCOME, f"{image_id} {line.url}{detail}")
         elif not seen_images.add(fingerprint(outcome.sha256)):
             rejections.add("same picture as another URL's", f"{image_id} {line.url}")
         else:
