@@ -52,4 +52,4 @@ def test_what_a_single_image_does_not_define_is_said():
 def test_captions_that_are_empty_or_alike_are_warned_of_with_what_to_try(captions, warnings):
     found = [line for line in lines(captions) if line.startswith("warning")]
     assert [line[: len(start)] for line, start in zip(found, warnings, strict=True)] == warnings
-    assert all("train longer or on more images (train.epochs" in line for line in found)
+    assert all("train more steps (raise train.epochs" in line for line in found)

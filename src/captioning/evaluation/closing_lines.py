@@ -11,8 +11,8 @@ _SHOWN = {"bleu_1": "BLEU-1", "bleu_4": "BLEU-4", "rouge_l": "ROUGE-L", "cider_d
 # From this many images on, half of them with the same caption are suspicious.
 _MANY = 10
 _ADVICE = (
-    "the model has learned too little: train longer or on more images (train.epochs, "
-    "train.batch_images; docs/datasets.md, Small sets)"
+    "the model has learned too little: train more steps (raise train.epochs, lower "
+    "train.batch_images) or on more images; see docs/datasets.md, Small sets"
 )
 
 

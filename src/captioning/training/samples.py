@@ -72,6 +72,9 @@ class SampleCaptions(keras.callbacks.Callback):
         }
         # Counted from the rows, because self-critical training continues the numbers.
         report = len(self.rows) // len(self.image_ids) + 1
+        if self.verbose:
+            temperatures = " | ".join(f"{t:g}" for t in TEMPERATURES)
+            print(f"  sample captions of validation images at temperature {temperatures}:")
         for index, image_id in enumerate(self.image_ids):
             by_temperature = {f"{t:g}": captions[t][index] for t in TEMPERATURES}
             row = {
@@ -82,7 +85,8 @@ class SampleCaptions(keras.callbacks.Callback):
             }
             self.rows.append(row)
             if self.verbose:
-                print(f"  {image_id}: " + " | ".join(by_temperature.values()))
+                shown = " | ".join(caption or "(empty)" for caption in by_temperature.values())
+                print(f"  {image_id}: {shown}")
         self._write()
 
     def _write(self) -> None:
