@@ -31,12 +31,16 @@ from captioning.download.write_raw import write_raw
 from captioning.params.datasets import FolderParams
 
 SECONDS = 20
-FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP")
+FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP")
 _EXTREMES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
 
 def valid_images(form: str) -> list[bytes]:
     """Images in a format, of several color modes and with several of its options."""
+    if form == "HEIF":
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
     pixels = np.random.default_rng(1).integers(0, 256, (24, 36, 4), dtype=np.uint8)
     colors, clear = Image.fromarray(pixels[:, :, :3]), Image.fromarray(pixels)
     gray, palette = colors.convert("L"), colors.quantize(32)
@@ -49,6 +53,7 @@ def valid_images(form: str) -> list[bytes]:
         "AVIF": [(colors, marked), (clear, {}), (colors, more)],
         "BMP": [(colors, {}), (gray, {}), (palette, {}), (clear, {}), (gray.convert("1"), {})],
         "GIF": [(palette, {}), (palette, {"transparency": 3, "comment": b"x" * 300}), (gray, more)],
+        "HEIF": [(colors, {"exif": exif}), (clear, {}), (gray, {"quality": 20})],
         "JPEG": [
             (colors, marked),
             (gray, {"progressive": True}),

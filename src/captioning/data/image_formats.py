@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Sequence
 from functools import cache
 
 from PIL import Image, UnidentifiedImageError
@@ -84,12 +85,12 @@ def open_image(data: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data), formats=formats)
     except UnidentifiedImageError:
-        raise _explained(data) from None
+        raise _explained(data, formats) from None
 
 
-def _explained(data: bytes) -> FormatError:
-    """Why no plugin opened the data."""
-    for name in FORMATS:
+def _explained(data: bytes, formats: Sequence[str]) -> FormatError:
+    """Why none of Pillow's plugins for these formats opened the data."""
+    for name in formats:
         factory, _ = Image.OPEN[name]
         accepted = _accepted(name, data)
         if isinstance(accepted, str):  # Pillow was built without this format.
@@ -121,7 +122,7 @@ def _other_format(data: bytes) -> str | None:
         if data.startswith(signature) or (name == "SVG" and b"<svg" in data[:1024]):
             return name
     Image.init()
-    for name in Image.OPEN:
+    for name in list(Image.OPEN):  # Another thread may be loading plugins.
         if name == "PPM" and not data[2:3].isspace():  # Its own test accepts any text with `Py`.
             continue
         if name not in (*FORMATS, HEIF, *_VAGUE) and _accepted(name, data) is True:
