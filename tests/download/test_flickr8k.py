@@ -228,6 +228,24 @@ def test_kaggles_captions_in_another_encoding_are_refused(tmp_path, monkeypatch)
         list(Flickr8k(params).examples(Rejections()))
 
 
+def test_the_unpacked_release_gives_the_examples_of_its_archives(tmp_path, capsys):
+    params = release(tmp_path / "release", photographs(), texts())
+    expected_rejections, rejections = Rejections(), Rejections()
+    expected = list(Flickr8k(params).examples(expected_rejections))
+    for archive in (IMAGES, TEXT):
+        shutil.unpack_archive(tmp_path / "release" / archive, tmp_path / "unpacked")
+    unpacked = Flickr8kParams(source=str(tmp_path / "unpacked"), images_md5=None, captions_md5=None)
+    assert list(Flickr8k(unpacked).examples(rejections)) == expected
+    assert rejections.listed_names() == expected_rejections.listed_names()
+    said = "read as: the unpacked release of Flickr8k, 5 pictures\n"
+    assert capsys.readouterr().out == said
+    with pytest.raises(InputError, match=r"unpacked is the unpacked release, which the MD5 sums"):
+        list(Flickr8k(params.model_copy(update={"source": unpacked.source})).examples(Rejections()))
+    (tmp_path / "unpacked" / "Flickr_8k.devImages.txt").unlink()
+    with pytest.raises(InputError, match=r"does not contain the file Flickr_8k\.devImages\.txt"):
+        list(Flickr8k(unpacked).examples(Rejections()))
+
+
 def test_the_positions_of_the_official_splits_are_distinct():
     lines = kaggle_flickr8k.POSITIONS_FILE.read_text().splitlines()
     splits = [[int(position) for position in line.split()] for line in lines]

@@ -1,9 +1,9 @@
-"""Kaggle's Flickr8k and Flickr30k as folders of one's own images."""
+"""Flickr8k and Flickr30k, from Kaggle and others, as folders of one's own images."""
 
 from __future__ import annotations
 
 import pytest
-from own_pictures import captions, read
+from own_pictures import captions, read, splits
 from published_forms import NAMES, problems, published
 
 from captioning.core.errors import InputError
@@ -87,6 +87,50 @@ def test_problems_of_flickr30k(tmp_path):
         f"results.csv:16: {expected}'0_red.jpg| 3'",
         f"results.csv:17: {expected}'0_red.jpg'",
         "results.csv:18: there is no file 'gone.jpg'",
+    ]
+
+
+# Token files.
+
+TOKENS = "".join(f"{name}#0\tA field .\n{name}#1\tOne \tcolor .\n" for name in NAMES)
+
+
+@pytest.mark.parametrize("name", ["Flickr8k_text/Flickr8k.token.txt", "results_20130124.token"])
+def test_token_files_without_lists_of_splits(tmp_path, capsys, name):
+    misprint = "0_red.jpg.1#0\tNo such image .\n\n"
+    files = {name: "\ufeff" + TOKENS + misprint, "Flickr8k_text/Flickr8k.lemma.token.txt": TOKENS}
+    found = captions(published(tmp_path, files, "Flicker8k_Dataset"))
+    assert found == {f"Flicker8k_Dataset/{n}": ("A field .", "One \tcolor .") for n in NAMES}
+    assert capsys.readouterr().out == "read as: Flickr's token files, 6 pictures\n"
+
+
+def test_token_files_with_lists_of_splits(tmp_path):
+    files = {
+        "Flickr8k.token.txt": TOKENS,
+        "Flickr_8k.trainImages.txt": "\n".join((NAMES[4], *NAMES[:2])),
+        "Flickr_8k.devImages.txt": f"{NAMES[2]}\r\n",
+        "Flickr_8k.testImages.txt": NAMES[3],
+    }
+    folder = published(tmp_path, files, "images")
+    expected = {0: "train", 1: "train", 4: "train", 2: "validation", 3: "test"}
+    assert splits(folder) == {f"images/{NAMES[k]}": split for k, split in expected.items()}
+    assert read(folder)[1] == {"image without captions": [f"images/{NAMES[5]}"]}
+    (folder / "Flickr_8k.testImages.txt").write_text(f"{NAMES[3]}\n{NAMES[2]}\n")
+    assert problems(folder) == [
+        f"Flickr_8k.testImages.txt:2: {NAMES[2]!r} is in the split validation, too: remove it from "
+        "one"
+    ]
+
+
+def test_problems_of_token_files(tmp_path):
+    lines = b"0_red.jpg\tno number\ngone.jpg#0\tA\n../evil.jpg#0\tB\n0_red.jpg#0\tcaf\xe9\n"
+    folder = published(tmp_path, {"Flickr8k.token.txt": TOKENS.encode() + lines}, "images")
+    assert problems(folder) == [
+        "Flickr8k.token.txt:13: is not an image with # and a number, a tab and a caption: "
+        "'0_red.jpg\\tno number'",
+        "Flickr8k.token.txt:14: there is no file 'gone.jpg'",
+        "Flickr8k.token.txt:15: '../evil.jpg' leads outside the folder",
+        "Flickr8k.token.txt:16: is not UTF-8: save the file in that encoding",
     ]
 
 

@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -71,27 +72,57 @@ class Flickr8k:
     def _unpacked_examples(
         self, path: Path, files: ImageFiles, rejections: Rejections
     ) -> Iterator[Example]:
-        """Yield the examples of Kaggle's data.
+        """Yield the examples of Kaggle's data, or of the release if it is unpacked.
 
         Raises:
             InputError: it is something else, or does not have the MD5 sums of the params.
         """
         captions = find_captions(files)
-        if captions is None:
+        if captions is None and files.find(CAPTIONS_FILE) is None:
             raise InputError(
                 f"source {path} contains neither the archives of the release, {CAPTIONS_ARCHIVE} "
-                f"and {IMAGES_ARCHIVE}, nor Kaggle's {KAGGLE_CAPTIONS} with the images: correct "
-                "the source, or use dataset: folder"
+                f"and {IMAGES_ARCHIVE}, nor {CAPTIONS_FILE}, nor Kaggle's {KAGGLE_CAPTIONS} with "
+                "the images: correct the source, or use dataset: folder"
             )
-        if self._params.images_md5 is not None:
-            if path.is_dir():
-                raise InputError(
-                    f"source {path} is Kaggle's Flickr8k, which the MD5 sums of the release's "
-                    "archives do not describe: set datasets.flickr8k.images_md5 and captions_md5 "
-                    "to null"
-                )
-            check_md5(path, self._params.images_md5)
-        yield from _examples(kaggle_images(captions, self._params.captions_md5), files, rejections)
+        images_md5, captions_md5 = self._params.images_md5, self._params.captions_md5
+        if (images_md5 and path.is_dir()) or (captions_md5 and captions is None):
+            what = "the unpacked release" if captions is None else "Kaggle's Flickr8k"
+            raise InputError(
+                f"source {path} is {what}, which the MD5 sums of the release's archives do not "
+                "describe: set datasets.flickr8k.images_md5 and captions_md5 to null"
+            )
+        if images_md5:
+            check_md5(path, images_md5)
+        if captions is None:
+            listed = _of_release(_UnpackedTexts(path, files), files, rejections)
+            print(f"read as: the unpacked release of Flickr8k, {len(listed):,} pictures")
+        else:
+            listed = kaggle_images(captions, captions_md5)
+        yield from _examples(listed, files, rejections)
+
+
+class _Texts(Protocol):
+    """The text files of the release."""
+
+    path: Path
+
+    def lines(self, name: str, limit: int) -> Iterator[bytes]:
+        """Yield the lines of a file, without their line ends."""
+        ...
+
+
+class _UnpackedTexts:
+    """The text files of the release among some files; see `_Texts`."""
+
+    def __init__(self, path: Path, files: ImageFiles) -> None:
+        self.path = path
+        self._files = files
+
+    def lines(self, name: str, limit: int) -> Iterator[bytes]:
+        file = self._files.find(name)
+        if file is None:
+            raise InputError(f"source {self.path} does not contain the file {name}: put it there")
+        return (line.rstrip(b"\r") for line in file.source.read(file.name, limit).split(b"\n"))
 
 
 def _unpacked(source: str) -> Path | None:
@@ -109,7 +140,7 @@ def _examples(
     yield from listed_examples(listed, images, rejections)
 
 
-def _of_release(text: ZipArchive, images: ImageFiles, rejections: Rejections) -> list[ListedImage]:
+def _of_release(text: _Texts, images: ImageFiles, rejections: Rejections) -> list[ListedImage]:
     """The images that the release's split files list."""
     splits = {split: _image_names(text, file) for split, file in SPLIT_FILES.items()}
     captions = _captions(text, images, rejections)
@@ -120,7 +151,7 @@ def _of_release(text: ZipArchive, images: ImageFiles, rejections: Rejections) ->
     ]
 
 
-def _image_names(text: ZipArchive, file: str) -> list[str]:
+def _image_names(text: _Texts, file: str) -> list[str]:
     """The image names in a split file, which has one per line."""
     try:
         lines = [line.decode("utf-8-sig").strip() for line in text.lines(file, _MAX_TEXT_BYTES)]
@@ -129,7 +160,7 @@ def _image_names(text: ZipArchive, file: str) -> list[str]:
     return [line for line in lines if line]
 
 
-def _captions(text: ZipArchive, images: ImageFiles, rejections: Rejections) -> dict[str, list[str]]:
+def _captions(text: _Texts, images: ImageFiles, rejections: Rejections) -> dict[str, list[str]]:
     """Captions by image name, from lines `name.jpg#k<TAB>caption`; blank lines are skipped."""
     captions = defaultdict(list)
     for number, line in enumerate(text.lines(CAPTIONS_FILE, _MAX_TEXT_BYTES), start=1):

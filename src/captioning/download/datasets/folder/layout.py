@@ -7,6 +7,7 @@ from captioning.download.datasets.folder.files import FolderFiles
 from captioning.download.datasets.folder.forms.base import Form, enumerated
 from captioning.download.datasets.folder.forms.coco import find_coco
 from captioning.download.datasets.folder.forms.flickr30k import find_flickr30k
+from captioning.download.datasets.folder.forms.flickr_tokens import find_flickr_tokens
 from captioning.download.datasets.folder.forms.json_lists import find_json_lists
 from captioning.download.datasets.folder.forms.kaggle_flickr8k import find_kaggle_flickr8k
 from captioning.download.datasets.folder.forms.karpathy import find_karpathy
@@ -20,6 +21,7 @@ from captioning.download.datasets.folder.forms.webdataset import find_webdataset
 _PUBLISHED = (
     find_kaggle_flickr8k,
     find_flickr30k,
+    find_flickr_tokens,
     find_coco,
     find_karpathy,
     find_json_lists,
