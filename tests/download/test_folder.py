@@ -286,3 +286,16 @@ def test_the_example_in_the_repository_is_such_a_folder(monkeypatch):
     dataset = make_dataset(params)
     assert isinstance(dataset, Folder)
     assert len(captions(ROOT / params.datasets.folder.path)) == 12
+
+
+def test_a_text_beside_a_file_that_is_no_readable_image_is_not_said_to_be_beside_nothing(tmp_path):
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+    files = {"IMG_0012.HEIC": heic, "IMG_0012.txt": "c", "DSC_1.NEF": b"raw", "DSC_1.txt": "c"}
+    texts = {f"{name}.txt": name for name in ("red", "green", "blue", "white", "alone")}
+    rejected = read(write(tmp_path, {**files, **texts}))[1]
+    assert rejected["text file beside no image"] == ["alone.txt"]
+    assert rejected["text file beside a file that is not read as an image"] == [
+        "DSC_1.txt (DSC_1.NEF)"
+    ]
+    (reason,) = (reason for reason, names in rejected.items() if "IMG_0012.HEIC" in names[0])
+    assert reason != "image without captions"

@@ -8,8 +8,9 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
-from own_pictures import captions, picture, read, write
+from own_pictures import HF_IMAGE, captions, picture, read, write, write_parquet
 from published_forms import NAMES, PICTURES, problems, published
 
 from captioning.core.errors import InputError
@@ -82,3 +83,46 @@ def test_an_image_in_two_archives_is_a_problem(tmp_path):
         f"captions.csv:2: {NAMES[0]!r} is in two places, a.zip/{NAMES[0]} and b.zip/{NAMES[0]}: "
         "remove one"
     ]
+
+
+# Hugging Face's Parquet files with the images in them.
+
+TEXT, TEXTS = pa.string(), pa.list_(pa.string())
+SENTENCES = pa.list_(pa.struct([("raw", TEXT), ("sentid", pa.int64())]))
+
+
+@pytest.mark.parametrize(
+    ("columns", "values", "expected"),
+    [
+        ({f"caption_{k}": TEXT for k in range(5)}, ("a", "b", None, "d", "e"), "abde"),
+        ({"sentences": TEXTS}, (["a", "b"],), "ab"),
+        ({"sentences": SENTENCES}, ([{"raw": "a", "sentid": 1}, {"raw": "b", "sentid": 2}],), "ab"),
+        ({"prompt": TEXT, "seed": pa.int64()}, ("a", 7), "a"),
+        ({"text": TEXT, "prompt": TEXT}, ("a", "not this"), "a"),
+        ({"raw": TEXT, "sentids": TEXT}, ('["a", "b"]', "[1, 2]"), "ab"),
+    ],
+)
+@pytest.mark.parametrize("image", ["image", "jpg", "img"])
+def test_captions_in_the_columns_of_hugging_faces_tables(
+    tmp_path, image, columns, values, expected
+):
+    rows = [(({"bytes": data, "path": name}), *values) for name, data in PICTURES.items()]
+    place = tmp_path / "data/train-00000-of-00001.parquet"
+    write_parquet(place, {image: HF_IMAGE, **columns}, *rows)
+    name = "data/train-00000-of-00001.parquet"
+    assert captions(tmp_path) == {f"{name}#{n}": tuple(expected) for n in range(1, 7)}
+
+
+@pytest.mark.parametrize(
+    ("columns", "values", "problem"),
+    [
+        ({"sentences": pa.list_(pa.int64())}, ([1],), "a caption must be text, not 1"),
+        ({"sentences": pa.list_(pa.struct([("x", TEXT)]))}, ([{"x": "a"}],), "a caption must be"),
+        ({"caption_0": TEXT}, ("['a",), "the caption begins like a list, but is neither"),
+    ],
+)
+def test_wrong_types_in_hugging_faces_tables_are_problems(tmp_path, columns, values, problem):
+    rows = [(PICTURES[NAMES[0]], *values)]
+    write_parquet(tmp_path / "test.parquet", {"image": pa.binary(), **columns}, *rows)
+    (found,) = problems(tmp_path)
+    assert found.startswith(f"test.parquet:1: {problem}")

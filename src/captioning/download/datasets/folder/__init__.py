@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from captioning.download.datasets.base import SPLITS, Example, Rejections
 from captioning.download.datasets.folder.duplicates import without_duplicates
-from captioning.download.datasets.folder.files import FolderFiles
+from captioning.download.datasets.folder.files import FolderFiles, by_stem, stem, suffix
 from captioning.download.datasets.folder.images import FolderImage, group_by_image, read_images
 from captioning.download.datasets.folder.layout import find_layout
 from captioning.download.datasets.folder.problems import Problems
@@ -88,9 +88,20 @@ class Folder:
         without.update(set(files.images()).difference(image.file for image in images))
         for name in sorted(without):
             rejections.add("image without captions", name)
-        for name in form.unmatched_texts:
-            rejections.add("text file beside no image", name)
+        _reject_texts(form.unmatched_texts, files, rejections)
         for name in files.undecodable:
             rejections.add("file name that is not UTF-8", name)
         print(f"read as: {form.name}, {len(captioned):,} pictures")
         return captioned
+
+
+def _reject_texts(texts: Sequence[str], files: FolderFiles, rejections: Rejections) -> None:
+    """Add the text files that are beside no image, and those beside a file of another kind."""
+    others = by_stem([name for name in files.visible() if suffix(name) not in (".txt", ".json")])
+    for name in texts:
+        beside = others.get(stem(name))
+        if beside:
+            reason = "text file beside a file that is not read as an image"
+            rejections.add(reason, f"{name} ({', '.join(beside)})")
+        else:
+            rejections.add("text file beside no image", name)
