@@ -122,9 +122,12 @@ def test_an_experiment_reads_the_split_file_with_images_in_archives_or_a_folder(
     assert figures["captions"] == {"train": 6, "validation": 4, "test": 4}
     assert figures["rejected"] == figures["rejected_names"] == {}
     assert "up to date" in dvc(repository, "status")
-    assert [row.image_id for row in read_predictions(repository / "data/predictions.jsonl")] == [
+    predictions = read_predictions(repository / "data/predictions.jsonl")
+    assert [row.image_id for row in predictions] == [
         row["image_id"] for row in read_raw(repository / "data/raw", "test")
     ]
+    for row in predictions:
+        assert row.file == f"val2014/{row.image_id}.jpg"
 
     for member, data in coco.pictures().items():
         (tmp_path / "images" / member).parent.mkdir(parents=True, exist_ok=True)

@@ -38,9 +38,8 @@ def test_splits_keep_the_order_of_their_files(tmp_path: Path) -> None:
         ("validation", "2_b"),
         ("test", "4_d"),
     ]
-    assert examples[1] == Example(
-        "1_a", "train", picture("red"), ("A red field .", "Nothing but\tred ."), {}
-    )
+    captions = ("A red field .", "Nothing but\tred .")
+    assert examples[1] == Example("1_a", "train", picture("red"), captions, {"file": "1_a.jpg"})
     assert examples[0].captions == ("Le ciel est d'un bleu très pur .", " ")
 
 

@@ -77,6 +77,7 @@ def test_each_split_keeps_the_order_of_the_file_and_restval_goes_to_train(tmp_pa
         "train",
         coco.picture("blue"),
         ("A blue field.", " A café painted blue "),
+        {"file": "val2014/COCO_val2014_000000000042.jpg"},
     )
     assert rejections.listed_names() == {}
 

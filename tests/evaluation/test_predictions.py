@@ -14,7 +14,9 @@ ROWS = [
         references=('A "dog" runs.', "Ein Hund läuft."),
         log_probability=-7.25,
     ),
-    Prediction(image_id="b", caption="", references=(), log_probability=-0.0),
+    Prediction(
+        image_id="b", caption="", references=(), log_probability=-0.0, file="pictures/ b.jpg"
+    ),
 ]
 LINE = '{"caption": "x", "image_id": "c", "log_probability": -1, "references": ["y"]}'
 

@@ -256,3 +256,12 @@ def test_dvc_shows_differences_of_metrics_in_the_width_of_a_terminal(experiments
     shown = run(experiments, sys.executable, "-m", "dvc", *command, errors=False)
     assert "bleu_4" in shown and "signature" not in shown
     assert max(map(len, shown.splitlines())) <= 100
+
+
+def test_dvc_shows_what_changed_between_experiments_in_a_few_columns(experiments):
+    wanted = "(?!Experiment|bleu_4|cider_d|train|model)"
+    command = ["exp", "show", "--csv", "--only-changed", "--drop", wanted]
+    shown = run(experiments, sys.executable, "-m", "dvc", *command, errors=False)
+    columns = shown.splitlines()[0].split(",")
+    assert columns[-4:] == ["bleu_4", "cider_d", "model.error", "train.seed"]
+    assert not any(name.startswith(("distinct", "metrics", "evaluate.py")) for name in columns)

@@ -35,6 +35,7 @@ def test_the_example_runs_through_all_stages(repository):
     (line,) = (repository / "data/predictions.jsonl").read_text().splitlines()
     row = json.loads(line)
     assert len(row["references"]) == 5
+    assert (repository / "data/example" / row["file"]).is_file()
     ((picture, sample),) = json.loads(
         (repository / "metrics/captions.json").read_text(encoding="utf-8")
     ).items()

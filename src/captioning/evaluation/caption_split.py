@@ -129,6 +129,7 @@ def _caption_images(
             caption=bundle.vocabulary.decode(ids),
             references=tuple(row["captions"]),
             log_probability=round(float(log_probabilities[index]), 5),
+            file=row.get("file") or row.get("url"),
         )
         yield CaptionedImage(
             row,

@@ -72,6 +72,7 @@ class Prediction(BaseModel):
         caption: caption by the model, in standardized words.
         references: captions by people, as in the raw table.
         log_probability: log-probability of the caption's tokens and `[END]`, in nats; finite.
+        file: path of the image in the dataset's source, or its URL; None for drawn scenes.
         scene: what is known of a drawn scene; None for other images.
     """
 
@@ -81,6 +82,7 @@ class Prediction(BaseModel):
     caption: str
     references: tuple[str, ...]
     log_probability: float
+    file: str | None = None
     scene: Scene | None = None
 
 

@@ -12,7 +12,17 @@ from captioning.core.splits import SPLITS
 from captioning.download.datasets.rejections import Rejections
 from captioning.download.names import is_unicode
 
-__all__ = ["SPLITS", "Dataset", "Example", "Rejections", "caption_rejection_reason"]
+__all__ = [
+    "FILE_COLUMN",
+    "SPLITS",
+    "Dataset",
+    "Example",
+    "Rejections",
+    "caption_rejection_reason",
+]
+
+#: An extra column: where the image is in the source, while `image_id` may lack folder and suffix.
+FILE_COLUMN = pa.field("file", pa.string())
 
 
 @dataclass(frozen=True)

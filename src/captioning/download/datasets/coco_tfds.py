@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from captioning.core.errors import InputError
-from captioning.download.datasets.base import SPLITS, Example, Rejections
+from captioning.download.datasets.base import FILE_COLUMN, SPLITS, Example, Rejections
 from captioning.params.datasets import CocoCaptionsParams
 
 _TFDS_SPLITS = {"train": ("train", "restval"), "validation": ("val",), "test": ("test",)}
@@ -26,7 +26,7 @@ class CocoTfds:
     the bytes that tfds stored, which are the same as in COCO's archives.
     """
 
-    extras: Sequence[pa.Field] = ()
+    extras: Sequence[pa.Field] = (FILE_COLUMN,)
 
     def __init__(self, params: CocoCaptionsParams) -> None:
         self._params = params
@@ -42,11 +42,13 @@ class CocoTfds:
         for split in SPLITS:
             max_rows = getattr(self._params, f"{split}_images")
             for row in _rows(builder, self._tfds_splits(split), max_rows):
+                name = row["image/filename"].decode()
                 yield Example(
-                    image_id=PurePosixPath(row["image/filename"].decode()).stem,
+                    image_id=PurePosixPath(name).stem,
                     split=split,
                     image=row["image"],
                     captions=tuple(text.decode() for text in row["captions"]["text"]),
+                    extras={"file": name},
                 )
 
     def _tfds_splits(self, split: str) -> str:

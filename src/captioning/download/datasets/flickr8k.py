@@ -15,7 +15,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from captioning.core.errors import InputError
-from captioning.download.datasets.base import Example, Rejections
+from captioning.download.datasets.base import FILE_COLUMN, Example, Rejections
 from captioning.download.datasets.kaggle_flickr8k import CAPTIONS_FILE as KAGGLE_CAPTIONS
 from captioning.download.datasets.kaggle_flickr8k import find_captions, kaggle_images
 from captioning.download.datasets.listed_images import ListedImage, listed_examples, reject_unlisted
@@ -47,7 +47,7 @@ class Flickr8k:
     malformed caption lines (named by line number, from 1).
     """
 
-    extras: Sequence[pa.Field] = ()
+    extras: Sequence[pa.Field] = (FILE_COLUMN,)
 
     def __init__(self, params: Flickr8kParams) -> None:
         self._params = params

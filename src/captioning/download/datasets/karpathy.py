@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from captioning.core.errors import InputError
 from captioning.data.image_file import read_image_file
-from captioning.download.datasets.base import SPLITS, Example, Rejections
+from captioning.download.datasets.base import FILE_COLUMN, SPLITS, Example, Rejections
 from captioning.download.datasets.karpathy_split_file import KarpathyImage, read_karpathy
 from captioning.download.datasets.listed_images import ListedImage, listed_examples, reject_unlisted
 from captioning.download.sources.image_files import ImageFiles
@@ -34,7 +34,7 @@ class Karpathy:
     no split.
     """
 
-    extras: Sequence[pa.Field] = ()
+    extras: Sequence[pa.Field] = (FILE_COLUMN,)
 
     def __init__(self, params: KarpathyParams) -> None:
         self._params = params

@@ -52,7 +52,8 @@ def listed_examples(
             if file is None:
                 rejections.add("image listed but missing", image.path)
             else:
-                yield Example(image.image_id, split, file.read(), image.captions)
+                extras = {"file": image.path}
+                yield Example(image.image_id, split, file.read(), image.captions, extras)
 
 
 def reject_unlisted(paths: Iterable[str], images: ImageFiles, rejections: Rejections) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 from tqdm import tqdm
 
-from captioning.download.datasets.base import SPLITS, Example, Rejections
+from captioning.download.datasets.base import FILE_COLUMN, SPLITS, Example, Rejections
 from captioning.download.datasets.folder.duplicates import without_duplicates
 from captioning.download.datasets.folder.files import FolderFiles, by_stem, stem, suffix
 from captioning.download.datasets.folder.images import FolderImage, group_by_image, read_images
@@ -29,7 +29,7 @@ class Folder:
     copies of an image, images that cannot be decoded, and text files without an image.
     """
 
-    extras: Sequence[pa.Field] = ()
+    extras: Sequence[pa.Field] = (FILE_COLUMN,)
 
     def __init__(self, params: FolderParams) -> None:
         self._params = params
@@ -68,7 +68,8 @@ class Folder:
         for split in SPLITS:
             chosen = [image for image in ordered if image.split == split]
             for image, data in read_images(files, chosen, problems):
-                yield Example(image.name, split, data, tuple(image.captions), {})
+                extras = {"file": image.name}
+                yield Example(image.name, split, data, tuple(image.captions), extras)
         problems.raise_any(files.root)
 
     def _captioned(
