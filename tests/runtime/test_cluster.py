@@ -13,15 +13,18 @@ from pathlib import Path
 import psutil
 import pytest
 from hostile_server import hostile_server
+from own_pictures import read
 from raw_table import write_raw_table, write_scenes
 from ray_cluster import Cluster, kill_worker, two_nodes
-from s3_server import BUCKET, objects, s3_server
+from s3_server import BUCKET, client, objects, s3_server
 from small_repository import make_repository, run
+from tar_shards import sample, tar, write_shards
 from url_index import examples, release, shades
 
 from captioning.core.errors import InputError
 from captioning.data.raw_table import raw_shards, read_raw_shard
 from captioning.data.record_writer import write_shard
+from captioning.download.datasets import folder as folder_dataset
 from captioning.extractors import Extractor, make_extractor
 from captioning.features.remote import extract_remotely
 from captioning.features.shard_task import extract_shard
@@ -137,6 +140,24 @@ def test_images_from_urls_are_fetched_by_the_cluster(cluster, tmp_path, monkeypa
         monkeypatch.setenv("RAY_ADDRESS", cluster.address)
         assert examples(params) == here
     assert len(here) == 9
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_shards_in_an_object_store_are_compared_by_the_cluster(cluster, s3, tmp_path, monkeypatch):
+    broken = tar([("9.jpg", b"no image"), ("9.txt", b"c"), *sample(10), *sample(3, "copy")])
+    folder = write_shards(tmp_path / "shards", samples=8, each=4)
+    (folder / "00002.tar").write_bytes(broken)
+    for path in folder.iterdir():
+        client().upload_file(str(path), BUCKET, f"web/{path.name}")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/shards.txt").write_text(f"s3://{BUCKET}/web/{{00000..00002}}.tar\n")
+    alone = read(tmp_path / "mine")
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    monkeypatch.setattr(folder_dataset, "digests_of_all", None)
+    assert read(tmp_path / "mine") == alone
+    assert len(alone[0]) == 9
+    assert set(alone[1]) == {"not an image", "same picture as another"}
 
 
 @pytest.mark.slow

@@ -12,11 +12,16 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from captioning.download.datasets.base import FILE_COLUMN, SPLITS, Example, Rejections
+from captioning.download.datasets.folder.digests import digests_of_all
 from captioning.download.datasets.folder.duplicates import without_duplicates
 from captioning.download.datasets.folder.files import FolderFiles, by_stem, stem, suffix
 from captioning.download.datasets.folder.images import FolderImage, group_by_image, read_images
 from captioning.download.datasets.folder.layout import find_layout
 from captioning.download.datasets.folder.problems import Problems
+from captioning.download.datasets.folder.shard_digests import (
+    are_for_a_cluster,
+    digests_from_cluster,
+)
 from captioning.download.datasets.folder.splits import assign_given_splits, assign_missing_splits
 from captioning.params.datasets import FolderParams
 
@@ -57,8 +62,11 @@ class Folder:
         rejections: Rejections,
     ) -> Iterator[Example]:
         """Choose the splits, and yield the examples of one after the other."""
-        encoded = read_images(files, images, problems)
-        progress = tqdm(encoded, "comparing", len(images), unit=" images", disable=None)
+        if are_for_a_cluster(images):
+            compared = digests_from_cluster(images)
+        else:
+            compared = digests_of_all(read_images(files, images, problems))
+        progress = tqdm(compared, "comparing", len(images), unit=" images", disable=None)
         distinct = without_duplicates(progress, rejections)
         problems.raise_any(files.root)
         assign_missing_splits(distinct, self._params, rejections)

@@ -77,12 +77,9 @@ class FolderFiles(Closing):
         Raises:
             RowError: there is no such file; the message says what is there instead.
         """
-        for path in dict.fromkeys((written, written.replace("\\", "/"))):
-            name = posixpath.normpath(posixpath.join(base, path))
-            if name in self._exact:
-                return name
-            if (composed := _nfc(name)) in self._by_nfc:
-                return self._by_nfc[composed]
+        if found := self._at(written, base):
+            return found
+        name = posixpath.normpath(posixpath.join(base, written.replace("\\", "/")))
         if leads_outside(name):
             raise RowError(f"{shortened(written)} {detour(self.root, name, base)}")
         if archived := self._in_archives().find(name):
@@ -104,25 +101,31 @@ class FolderFiles(Closing):
         Raises:
             RowError: there is no such file, or there are several, or the path leads outside.
         """
-        try:
-            return self.find(written, base)
-        except RowError as error:
-            path = posixpath.normpath(written.replace("\\", "/"))
-            if leads_outside(path):
-                raise
-            basename = posixpath.basename(path)
-            names = self._by_basename.get(basename.lower(), ())
-            same_name = [name for name in names if posixpath.basename(name) == basename]
+        if found := self._at(written, base):
+            return found
+        path = posixpath.normpath(written.replace("\\", "/"))
+        basename = posixpath.basename(path)
+        names = self._by_basename.get(basename.lower(), ())
+        same_name = [name for name in names if posixpath.basename(name) == basename]
+        if not same_name:
             same_name += self._in_archives().with_basename(basename)
-            found = [name for name in same_name if f"/{name}".endswith(f"/{path}")] or same_name
-            if len(found) > 1:
-                places = " and ".join(found[:2])
-                raise RowError(
-                    f"{shortened(written)} is in two places, {places}: remove one of them"
-                ) from None
-            if not found:
-                raise RowError(str(error)) from None
-            return self._in_archives().use(found[0])
+        if leads_outside(path) or not same_name:
+            return self.find(written, base)  # Its message says what is wrong.
+        matches = [name for name in same_name if f"/{name}".endswith(f"/{path}")] or same_name
+        if len(matches) > 1:
+            places = " and ".join(matches[:2])
+            raise RowError(f"{shortened(written)} is in two places, {places}: remove one of them")
+        return self._in_archives().use(matches[0])
+
+    def _at(self, written: str, base: str) -> str | None:
+        """The name of the file to which a path leads from `base`; None if there is none."""
+        for path in dict.fromkeys((written, written.replace("\\", "/"))):
+            name = posixpath.normpath(posixpath.join(base, path))
+            if name in self._exact:
+                return name
+            if (composed := _nfc(name)) in self._by_nfc:
+                return self._by_nfc[composed]
+        return None
 
     def is_readable(self, name: str) -> bool:
         """Whether a file, or the archive that contains it, may be read."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 #: The splits by the names that are accepted for them.
@@ -20,6 +21,7 @@ SPLIT_NAMES = {
 _CAPTION_SUFFIXES = (".csv", ".json", ".jsonl", ".parquet", ".tar", ".tsv")
 
 
+@lru_cache(1024)
 def split_of_path(name: str) -> str | None:
     """The split that a path names, or None.
 
