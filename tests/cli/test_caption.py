@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import time
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,12 @@ from hostile_server import hostile_server
 from PIL import Image
 from untrained_captioner import WORDS, write_model
 
-from captioning.cli import pictures as module
 from captioning.cli.main import main
-from captioning.cli.pictures import read
+from captioning.cli.pictures import expand, read
 from captioning.core.errors import InputError
-from captioning.data import image_file
+from captioning.data import image_file, images
 from captioning.data.image_file import read_image_file
+from captioning.data.images import decode_image
 from captioning.download.web.settings import Limits
 from captioning.text import WordVocabulary
 
@@ -302,5 +303,28 @@ def test_folders_that_cannot_be_listed_are_named(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "iterdir", refused)
-    with pytest.raises(InputError, match="Permission denied"):
-        list(module.expand(str(tmp_path)))
+    (error,) = expand(str(tmp_path))
+    assert isinstance(error, InputError) and "Permission denied" in str(error)
+
+
+@pytest.mark.slow
+def test_few_images_are_in_memory_at_a_time(
+    model: str, picture: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    decoded: list[weakref.ref[Image.Image]] = []
+    largest = 0
+
+    def observed(data: bytes, name: str) -> Image.Image:
+        nonlocal largest
+        image = decode_image(data, name)
+        decoded.append(weakref.ref(image))
+        largest = max(largest, sum(ref() is not None for ref in decoded))
+        return image
+
+    monkeypatch.setattr(images, "decode_image", observed)
+    arguments = ["--beam", "64", "--model", model, "--json"]
+    assert main(["caption", *[picture] * 20, *arguments]) == 0
+    rows = Output(capsys).rows
+    assert len(rows) == 20 and all(row == rows[0] for row in rows)
+    # Two batches of 192 // 64 images, the very first one, and the one that was just decoded.
+    assert largest <= 2 * 3 + 2

@@ -9,21 +9,21 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
+from captioning.cli.attention_pictures import AttentionPictures
 from captioning.cli.option_types import png_path, temperature, whole_number
-from captioning.cli.pictures import expand, is_url, read
+from captioning.cli.pictures import expand, read
 from captioning.core.errors import InputError
 from captioning.runtime.quick_imports import quick_imports
 from captioning.runtime.quiet import quiet_tensorflow
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from PIL.Image import Image
 
     from captioning.captioner import Captioner
+    from captioning.decoding.search import BeamSearch, Sampler
 
 _DEFAULT_BEAM_WIDTH = 3
 # As of `evaluate.beam_width` in params.yaml. Each beam of each image in a batch takes memory.
@@ -90,10 +90,16 @@ def add_caption(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _caption(options: argparse.Namespace) -> int:
     """Caption the images that can be read and report the others; return the exit status."""
     failures = _Failures()
-    images = list(_decoded(options, failures))
-    if images:
+    entries = [entry for name in options.images for entry in expand(name)]
+    images = _decoded(entries, options.private_addresses, failures)
+    first = next(images, None)
+    if first is not None:
+        pictures = None
+        if options.attention:
+            names = [entry for entry in entries if isinstance(entry, str)]
+            pictures = AttentionPictures(options.attention, names, failures.report)
         with quiet_tensorflow():
-            for row in _rows(images, options, failures):
+            for row in _rows(chain([first], images), options, pictures):
                 if options.json:
                     print(json.dumps(row, ensure_ascii=False, sort_keys=True))
                 else:
@@ -113,30 +119,34 @@ class _Failures:
         self.number += 1
 
 
-def _decoded(options: argparse.Namespace, failures: _Failures) -> Iterator[tuple[str, Image]]:
-    """The named images that can be read."""
+def _decoded(
+    entries: Sequence[str | InputError], private_addresses: bool, failures: _Failures
+) -> Iterator[tuple[str, Image]]:
+    """Read and decode the images, one after the other; report those that cannot be."""
     from captioning.data.images import decode_image
 
-    for given in options.images:
+    for entry in entries:
         try:
-            for name in expand(given):
-                try:
-                    yield name, decode_image(read(name, options.private_addresses), name)
-                except InputError as error:
-                    failures.report(error)
+            if isinstance(entry, InputError):
+                raise entry
+            yield entry, decode_image(read(entry, private_addresses), entry)
         except InputError as error:
             failures.report(error)
 
 
 def _rows(
-    images: Sequence[tuple[str, Image]], options: argparse.Namespace, failures: _Failures
+    images: Iterator[tuple[str, Image]],
+    options: argparse.Namespace,
+    pictures: AttentionPictures | None,
 ) -> Iterator[dict[str, Any]]:
-    """Caption named images: `image`, `caption`, `log_probability`; if drawn, `attention`."""
+    """Caption named images: `image`, `caption`, `log_probability`; if drawn, `attention`.
+
+    Few images are in memory at a time.
+    """
     with quick_imports():
         from captioning.captioner import Captioner
-        from captioning.data.images import resize
+        from captioning.decoding.batches import PARALLEL_BATCHES
         from captioning.decoding.search import make_decoder
-    import numpy as np
 
     captioner = Captioner.load(options.model)
     width = options.beam or _DEFAULT_BEAM_WIDTH
@@ -146,54 +156,35 @@ def _rows(
         decoder = make_decoder(
             captioner.decoder, "sample", temperature=options.temperature, seed=options.seed
         )
+    batch_images = _MAX_BEAMS_IN_BATCH // width
+    while chosen := list(islice(images, PARALLEL_BATCHES * batch_images)):
+        yield from _captioned(chosen, captioner, decoder, batch_images, pictures)
+        del chosen  # Before the next ones are read.
+
+
+def _captioned(
+    images: Sequence[tuple[str, Image]],
+    captioner: Captioner,
+    decoder: Sampler | BeamSearch,
+    batch_images: int,
+    pictures: AttentionPictures | None,
+) -> Iterator[dict[str, Any]]:
+    """Caption some images; see `_rows`."""
+    import numpy as np
+
+    from captioning.data.images import resize
+
     size = captioner.source["image_size"]
     features = captioner.features(np.stack([resize(image, size) for _, image in images]))
-    captions, log_probabilities, tokens = captioner.caption(
-        features, decoder, batch_images=_MAX_BEAMS_IN_BATCH // width
-    )
-    drawings = _draw(images, captioner, features, captions, tokens, options.attention, failures)
-    for index, (name, _) in enumerate(images):
+    captions, log_probabilities, tokens = captioner.caption(features, decoder, batch_images)
+    attention = captioner.attention(features, tokens) if pictures else None
+    for index, (name, image) in enumerate(images):
         row = {
             "image": name,
             "caption": captions[index],
             "log_probability": round(float(log_probabilities[index]), 5),
         }
-        yield row | next(drawings, {})
-
-
-def _draw(
-    images: Sequence[tuple[str, Image]],
-    captioner: Captioner,
-    features: NDArray[Any],
-    captions: Sequence[str],
-    tokens: NDArray[np.int32],
-    out: Path | None,
-    failures: _Failures,
-) -> Iterator[dict[str, str]]:
-    """Draw the attention of each image and yield its path; end if a place cannot be written to."""
-    if out is None:
-        return
-    from captioning.evaluation.plots import plot_attention
-
-    attention = captioner.attention(features, tokens)
-    for index, (name, image) in enumerate(images):
-        path = _numbered(out, index + 1, len(images))
-        pieces = [piece for piece, _ in captioner.vocabulary.pieces(tokens[index].tolist())]
-        maps = attention[index, : len(pieces)]
-        try:
-            if not is_url(name) and path.exists() and path.samefile(name):
-                raise InputError(f"{path} is an image to caption: choose another name")
-            plot_attention(path, image, captions[index], maps, pieces=pieces)
-        except InputError as error:
-            failures.report(error)
-            return
-        except OSError as error:
-            reason = error.strerror or error
-            failures.report(f"{path}: the attention can't be drawn there ({reason})")
-            return
-        yield {"attention": str(path)}
-
-
-def _numbered(path: Path, number: int, total: int) -> Path:
-    """`OUT-2.png` for the second of several images, `OUT.png` for a single one."""
-    return path if total == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
+        if pictures is not None and attention is not None:
+            pieces = [piece for piece, _ in captioner.vocabulary.pieces(tokens[index].tolist())]
+            row |= pictures.draw(image, captions[index], pieces, attention[index, : len(pieces)])
+        yield row

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
 from pathlib import Path
 
 from captioning.core.errors import InputError
 from captioning.data.image_file import read_image_file
 
 
-def expand(name: str) -> Iterator[str]:
+def expand(name: str) -> list[str | InputError]:
     """Replace a folder by the image files in it; leave a file or a URL as it is.
 
-    Raises:
-        InputError: the folder cannot be read or contains no image file.
+    If the folder cannot be read or contains no image file, the error stands in its place, so that
+    it is reported in its turn.
     """
     from captioning.data.image_formats import IMAGE_SUFFIXES
 
     try:
         if is_url(name) or not Path(name).is_dir():
-            yield name
-            return
+            return [name]
         found = sorted(p for p in Path(name).iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
     except (OSError, ValueError) as error:
-        raise InputError(f"{name!r} can't be read ({error})") from None
+        return [InputError(f"{name!r} can't be read ({error})")]
     if not found:
         suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
-        raise InputError(f"{name} contains no image file ({suffixes})")
-    yield from map(str, found)
+        return [InputError(f"{name} contains no image file ({suffixes})")]
+    return [str(path) for path in found]
 
 
 def read(name: str, private_addresses: bool) -> bytes:

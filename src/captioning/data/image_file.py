@@ -44,7 +44,7 @@ def read_image_file(path: Path | str, name: str = "", limit: int = MAX_IMAGE_BYT
         with open(path, "rb", opener=_without_waiting) as file:
             # Somebody may have put something else there in the meantime.
             _check_kind(os.fstat(file.fileno()), name)
-            data = file.read(limit + 1)
+            data = file.read(limit + 1) or b""
     except OSError as error:
         raise FileError(f"{name} cannot be read ({error.strerror or error})") from error
     except ValueError as error:  # A NUL character in the path.
