@@ -282,9 +282,9 @@ def test_values_that_no_model_can_use_are_refused(
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["caption", "x.jpg", option, value])
-    last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith(f"captioning caption: error: argument {option}: ") and message in last
-    assert len(last) < 250
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: argument {option}: ") and message in line
+    assert line.endswith(" (see `captioning caption --help`)") and len(line) < 250
 
 
 def test_the_limits_of_options_are_those_of_the_params() -> None:
