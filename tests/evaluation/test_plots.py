@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from matplotlib import rc_context
@@ -90,3 +92,11 @@ def test_the_legend_explains_the_number_beside_each_word():
         "Beside each word: share of its attention on the strongest of the 7 × 7 cells (if spread "
         "evenly: 2%). Outlined: at least half as strong. Pale: little or no attention."
     )
+
+
+@pytest.mark.parametrize("size", [(1, 3000), (3000, 1), (1, 1), (6000, 4000)])
+def test_pictures_of_extreme_sizes_are_drawn_quickly(tmp_path, size):
+    start = time.monotonic()
+    plot_attention(tmp_path / "x.png", Image.new("RGB", size, "red"), "a b", maps(2))
+    assert time.monotonic() - start < 10
+    assert Image.open(tmp_path / "x.png").height < 800

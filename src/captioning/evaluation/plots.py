@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
@@ -26,10 +26,13 @@ _DPI = 100
 _MARGIN = 0.15
 _GAP = 0.12
 _LABEL = 0.3
+_FOOT_LINE = 0.2
 _PANEL_AREA = 3.6
 # The label of a word needs the smaller width.
 _MIN_PANEL, _MAX_PANEL = 1.35, 3.82
 _MAX_HEIGHT = 4.0
+# Larger images are scaled down: twice as many pixels as a panel has.
+_MOST_PIXELS = 800
 # In characters; the caption at the top is larger.
 _LINE_LENGTH, _HEAD_LENGTH = 100, 85
 _POINTS = 72
@@ -93,36 +96,27 @@ def plot_attention(
     if len(pieces) != len(attention):
         raise ValueError(f"{len(pieces)} words but {len(attention)} attention maps")
     page = _Page.of(len(pieces) + 1, image.width / image.height)
+    image = image.copy()
+    image.thumbnail((_MOST_PIXELS, _MOST_PIXELS))
     head = _wrapped(caption or "(empty caption)", _HEAD_LENGTH)
     below = _wrapped(f"reference: {references[0]}") if references else ""
-    foot = [_legend(attention) if len(pieces) else "", _one_line(name)]
-    top = 0.3 * (head.count("\n") + 1) + 0.22 * (below.count("\n") + 1 if below else 0) + 0.2
-    height = top + page.rows * (_LABEL + page.height + _GAP) + 0.2 * len(foot) + _MARGIN
+    top = 0.3 * _lines(head) + 0.22 * _lines(below) + 0.2
+    height = top + page.rows * (_LABEL + page.height + _GAP) + 2 * _FOOT_LINE + _MARGIN
     figure = Figure(figsize=(_WIDTH, height), dpi=_DPI)
     FigureCanvasAgg(figure)
     # Captions are not formulas, although Matplotlib would read a pair of dollar signs as one.
     style: dict[str, Any] = {"parse_math": False, "fontfamily": font_families()}
     x, y = _MARGIN / _WIDTH, 1 - 0.12 / height
     figure.text(x, y, head, va="top", fontsize=15, fontweight="bold", **style)
-    if below:
-        y -= 0.3 * (head.count("\n") + 1) / height
-        figure.text(x, y, below, va="top", fontsize=11, color=_PALE_TEXT, **style)
-    for index, axis in enumerate(_panels(figure, page, len(pieces) + 1, top, height)):
-        if index == 0:
-            axis.imshow(image)
-            continue
-        seen, relative = spotlight(image, attention[index - 1])
-        axis.imshow(seen)
-        outlined = relative.min() < _OUTLINED < relative.max()  # Otherwise Matplotlib warns.
-        for color, line_width in _OUTLINE if outlined else ():
-            axis.contour(relative, levels=[_OUTLINED], colors=color, linewidths=line_width)
-        strongest = f"{attention[index - 1].max():.0%}"
-        word = {"fontsize": _font_size(pieces[index - 1], page.width - 0.45), **style}
-        axis.set_title(pieces[index - 1], loc="left", pad=4, fontweight="bold", **word)
-        axis.set_title(strongest, loc="right", pad=4, fontsize=9, color=_PALE_TEXT)
-    for number, line in enumerate(reversed(foot)):
-        y = (_MARGIN + 0.2 * number) / height
-        figure.text(x, y, line, va="bottom", fontsize=9, color=_PALE_TEXT, **style)
+    small = {"color": _PALE_TEXT, **style}
+    figure.text(x, y - 0.3 * _lines(head) / height, below, va="top", fontsize=11, **small)
+    panels = _panels(figure, page, len(pieces) + 1, top, height)
+    panels[0].imshow(image)
+    for axis, piece, weights in zip(panels[1:], pieces, attention, strict=True):
+        _draw_word(axis, piece, image, weights, page.width, style)
+    for number, line in enumerate([_one_line(name), _legend(attention)]):
+        y = (_MARGIN + _FOOT_LINE * number) / height
+        figure.text(x, y, line, va="bottom", fontsize=9, **small)
     with atomic_path(path) as temporary, notice_of_missing_glyphs():
         # By default Matplotlib writes its version into the file.
         metadata = {"Software": None} | ({"Title": name} if name else {})
@@ -143,13 +137,40 @@ def _panels(figure: Figure, page: _Page, count: int, top: float, height: float) 
     return panels
 
 
+def _draw_word(
+    axis: Axes,
+    piece: str,
+    image: Image.Image,
+    attention: NDArray[np.float32],
+    width: float,
+    style: Mapping[str, Any],
+) -> None:
+    """Draw the image under the attention of one word; above it the word and its highest share."""
+    seen, relative = spotlight(image, attention)
+    axis.imshow(seen)
+    # Matplotlib warns if there is no such line, and fails for images of a single row or column.
+    if relative.min() < _OUTLINED < relative.max() and min(relative.shape) > 1:
+        for color, line_width in _OUTLINE:
+            axis.contour(relative, levels=[_OUTLINED], colors=color, linewidths=line_width)
+    size = _font_size(piece, width - 0.45)
+    axis.set_title(piece, loc="left", pad=4, fontsize=size, fontweight="bold", **style)
+    axis.set_title(f"{attention.max():.0%}", loc="right", pad=4, fontsize=9, color=_PALE_TEXT)
+
+
 def _legend(attention: NDArray[np.float32]) -> str:
+    """What the number beside a word, the line and the pale parts mean; nothing without words."""
+    if not len(attention):
+        return ""
     rows, columns = attention.shape[1:]
     return (
         "Beside each word: share of its attention on the strongest of the "
         f"{rows} × {columns} cells (if spread evenly: {1 / (rows * columns):.0%}). "
         "Outlined: at least half as strong. Pale: little or no attention."
     )
+
+
+def _lines(text: str) -> int:
+    return text.count("\n") + 1 if text else 0
 
 
 def _font_size(text: str, width: float) -> float:
