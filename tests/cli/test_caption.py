@@ -65,7 +65,7 @@ def site():
 
 
 def test_private_addresses_are_read_only_if_that_is_permitted(site: str) -> None:
-    with pytest.raises(InputError, match=r"red\.jpg: can't be read \(private address refused: .*"):
+    with pytest.raises(InputError, match=r"red\.jpg cannot be read \(private address refused: .*"):
         read(f"{site}/red.jpg", private_addresses=False)
     assert read(f"{site}/red.jpg", private_addresses=True).startswith(b"\xff\xd8")
     assert read(f"{site}/moved.jpg", private_addresses=True)
@@ -124,7 +124,7 @@ INVALID = [
 
 @pytest.mark.parametrize("url", [*INVALID, "ftp://localhost/x.jpg", "file:///etc/passwd"])
 def test_an_invalid_url_is_said_in_one_line(url: str) -> None:
-    with pytest.raises(InputError, match="can't be read") as caught:
+    with pytest.raises(InputError, match="cannot be read") as caught:
         read(url, private_addresses=True)
     assert "\n" not in str(caught.value) and "other failure" not in str(caught.value)
 
@@ -218,7 +218,7 @@ def test_urls_are_captioned_with_the_flag(
     assert main(["caption", *urls, "--private-addresses", "--model", model, "--json"]) == 1
     output = Output(capsys)
     assert [row["image"] for row in output.rows] == urls[:1]
-    assert output.errors == [f"error: {urls[1]}: can't be read (status 404)"]
+    assert output.errors == [f"error: {urls[1]} cannot be read (status 404)"]
 
 
 @pytest.mark.slow

@@ -49,7 +49,7 @@ def test_help_imports_nothing_heavy(arguments, tmp_path):
 
 def test_an_unreadable_image_is_reported_before_anything_heavy_is_imported(tmp_path):
     packages, done = imported(tmp_path, "-m", "captioning", "caption", "missing.jpg")
-    assert done.returncode == 1 and "missing.jpg: can't be read" in done.stderr
+    assert done.returncode == 1 and "missing.jpg cannot be read" in done.stderr
     assert not packages & HEAVY
 
 

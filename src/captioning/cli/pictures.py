@@ -22,7 +22,7 @@ def expand(name: str) -> list[str | InputError]:
             return [name]
         found = sorted(p for p in Path(name).iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
     except (OSError, ValueError) as error:
-        return [InputError(f"{name!r} can't be read ({error})")]
+        return [InputError(f"{name!r} cannot be read ({error})")]
     if not found:
         suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
         return [InputError(f"{name} contains no image file ({suffixes})")]
@@ -38,7 +38,7 @@ def read(name: str, private_addresses: bool) -> bytes:
             public.
 
     Raises:
-        InputError: it can't be read, is too large or took too long, or an address is refused.
+        InputError: it cannot be read, is too large or took too long, or an address is refused.
     """
     if not is_url(name):
         return read_image_file(name)
@@ -53,7 +53,7 @@ def read(name: str, private_addresses: bool) -> bytes:
         advice = ""
         if str(error).startswith("private address refused"):
             advice = "; --private-addresses permits it"
-        raise InputError(f"{name}: can't be read ({error}){advice}") from None
+        raise InputError(f"{name} cannot be read ({error}){advice}") from None
 
 
 def is_url(name: str) -> bool:
