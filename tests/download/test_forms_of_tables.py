@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from own_pictures import HF_IMAGE, captions, picture, read, write, write_parquet
+from own_pictures import HF_IMAGE, captions, picture, read, splits, write, write_parquet
 from published_forms import NAMES, PICTURES, problems, published
 
 from captioning.core.errors import InputError
@@ -24,6 +24,20 @@ def test_a_table_with_any_name_is_recognized_by_its_columns(tmp_path, capsys, he
     found = captions(published(tmp_path, {"train.csv": table}, "images"))
     assert found == {f"images/{name}": ("A field, flat",) for name in NAMES}
     assert capsys.readouterr().out == "read as: train.csv, 6 pictures\n"
+
+
+def test_json_lines_with_another_suffix(tmp_path, capsys):
+    table = "".join(json.dumps({"image": name, "prompt": "A field"}) + "\n" for name in NAMES)
+    assert len(captions(published(tmp_path, {"annotations/data.json": table}, "images"))) == 6
+    assert capsys.readouterr().out == "read as: annotations/data.json, 6 pictures\n"
+
+
+def test_the_split_restval_belongs_to_train(tmp_path):
+    names = ("train", "restval", "restval", "train", "val", "test")
+    rows = zip(NAMES, names, strict=True)
+    table = "filename,sentences,split\n" + "".join(f"{n},\"['a', 'b']\",{s}\n" for n, s in rows)
+    folder = published(tmp_path, {"metadata.csv": table}, ".")
+    assert list(splits(folder).values()) == ["train"] * 4 + ["validation", "test"]
 
 
 def test_numbered_columns_of_captions(tmp_path):

@@ -14,6 +14,7 @@ from s3_server import BUCKET, client, s3_server
 from tar_shards import sample, tar, write_shards
 
 from captioning.core.errors import InputError
+from captioning.download.datasets.folder.files import FolderFiles
 
 
 def test_shards_of_img2dataset(tmp_path, capsys):
@@ -28,6 +29,21 @@ def test_shards_of_img2dataset(tmp_path, capsys):
         for number in range(12)
     }
     assert capsys.readouterr().out == "read as: WebDataset, 3 shards, 12 pictures\n"
+
+
+def test_every_shard_is_read_once_for_all_splits(tmp_path, monkeypatch):
+    opened = []
+    open_file = FolderFiles.open
+
+    def recorded(self, name):
+        opened.append(name)
+        return open_file(self, name)
+
+    monkeypatch.setattr(FolderFiles, "open", recorded)
+    examples, _ = read(write_shards(tmp_path, samples=40, each=20), test_share=0.3)
+    # For the captions, to compare the images, and to yield them.
+    assert opened == ["00000.tar", "00001.tar"] * 3
+    assert {example.split for example in examples} == {"train", "validation", "test"}
 
 
 def test_files_of_img2dataset(tmp_path, capsys):

@@ -66,7 +66,7 @@ class Dataset(Protocol):
         ...
 
     def examples(self, rejections: Rejections) -> Iterator[Example]:
-        """Yield all examples, one split after the other.
+        """Yield all examples, those of each split in the order that the raw table gets.
 
         Args:
             rejections: collects what the dataset leaves out.

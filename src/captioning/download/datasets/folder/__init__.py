@@ -61,7 +61,7 @@ class Folder:
         problems: Problems,
         rejections: Rejections,
     ) -> Iterator[Example]:
-        """Choose the splits, and yield the examples of one after the other."""
+        """Choose the splits, and yield the examples: one split after the other, but for shards."""
         if are_for_a_cluster(images):
             compared = digests_from_cluster(images)
         else:
@@ -73,11 +73,12 @@ class Folder:
         kept = {image.name for image in distinct}
         # In the order of the captions, so that Parquet files are read from start to end.
         ordered = [image for image in images if image.name in kept]
-        for split in SPLITS:
-            chosen = [image for image in ordered if image.split == split]
+        by_split = [[image for image in ordered if image.split == split] for split in SPLITS]
+        # Shards, which may be far away, are read once for all splits.
+        for chosen in [ordered] if any(image.member for image in ordered) else by_split:
             for image, data in read_images(files, chosen, problems):
                 extras = {"file": image.name}
-                yield Example(image.name, split, data, tuple(image.captions), extras)
+                yield Example(image.name, str(image.split), data, tuple(image.captions), extras)
         problems.raise_any(files.root)
 
     def _captioned(

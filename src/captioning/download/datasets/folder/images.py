@@ -14,7 +14,11 @@ from captioning.download.datasets.folder.files import FolderFiles
 from captioning.download.datasets.folder.parquet import embedded_images
 from captioning.download.datasets.folder.problems import Location, Problems
 from captioning.download.datasets.folder.rows import Member, Row, RowError, shortened
-from captioning.download.datasets.folder.split_names import SPLIT_NAMES, split_of_path
+from captioning.download.datasets.folder.split_names import (
+    MORE_SPLIT_NAMES,
+    SPLIT_NAMES,
+    split_of_path,
+)
 
 
 @dataclass
@@ -111,7 +115,7 @@ def _split_of(row: Row) -> str | None:
     """The split in the row, or else the one in the caption file's path; None if there is none."""
     if row.split is None:
         return split_of_path(row.location.file)
-    split = SPLIT_NAMES.get(row.split.lower())
+    split = {**SPLIT_NAMES, **MORE_SPLIT_NAMES}.get(row.split.lower())
     if split is None:
         raise RowError(
             f"unknown split {shortened(row.split)}: expected one of {', '.join(SPLIT_NAMES)}"

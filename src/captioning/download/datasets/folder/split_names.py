@@ -16,7 +16,9 @@ SPLIT_NAMES = {
     "dev": "validation",
     "test": "test",
     "testing": "test",
-}
+}  #: Names in Karpathy's split files; Hugging Face's tables of COCO have them too.
+MORE_SPLIT_NAMES = {"restval": "train"}
+
 # Files whose names may tell the split of all captions in them.
 _CAPTION_SUFFIXES = (".csv", ".json", ".jsonl", ".parquet", ".tar", ".tsv")
 

@@ -16,7 +16,8 @@ def first_line(files: FolderFiles, name: str) -> str:
     """The first line of a file, without its line end; an empty text if it cannot be read."""
     try:
         with open(files.root / name, "rb") as file:
-            return file.readline(_MAX_HEADER_BYTES).decode("utf-8-sig", "replace").strip()
+            line = file.readline(_MAX_HEADER_BYTES).decode("utf-8-sig", "replace")
+            return line.partition("\r")[0].strip()
     except OSError:
         return ""
 

@@ -24,13 +24,12 @@ def find_karpathy(files: FolderFiles) -> Form | None:
 
 
 def _read(files: FolderFiles, name: str, problems: Problems) -> Iterator[Row]:
-    """Yield one row for each image; `restval` belongs to the train split."""
+    """Yield one row for each image."""
     try:
         images = list(read_karpathy((files.root / name).read_bytes(), name))
     except InputError as error:
         problems.add(Location(name), str(error).removeprefix(f"{name} ").removeprefix(f"{name}: "))
         return
     for number, image in enumerate(images):
-        split = "train" if image.split == "restval" else image.split
         location = Location(name, part=f"images[{number}]")
-        yield Row(location, image.path, image.captions, split, anywhere=True)
+        yield Row(location, image.path, image.captions, image.split, anywhere=True)
