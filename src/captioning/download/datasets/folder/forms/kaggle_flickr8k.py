@@ -12,6 +12,7 @@ from captioning.download.datasets.folder.rows import Row, RowError, shortened
 from captioning.download.datasets.folder.text_lines import first_line, text_lines
 
 NAME = "Kaggle's Flickr8k"
+_IMAGES = 8_091
 _HEADER = re.compile(r"image\s*,\s*caption", re.IGNORECASE)
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 
@@ -23,7 +24,11 @@ def find_kaggle_flickr8k(files: FolderFiles) -> Form | None:
         for name in files.visible()
         if suffix(name) == ".txt" and name.count("/") < 2 and is_header(first_line(files, name))
     ]
-    return Form(NAME, tuple(found), read) if found else None
+    if not found:
+        return None
+    # Kaggle has Flickr30k and others in this form, too.
+    name = NAME if len(files.images()) <= _IMAGES else f"a file like that of {NAME}"
+    return Form(name, tuple(found), read)
 
 
 def is_header(line: str) -> bool:
