@@ -97,7 +97,7 @@ def test_figures_of_drawn_scenes_follow_from_the_predictions(scenes):
     # The star's peak lies in its box, the ring's does not.
     assert figures["grounding.attention_peak_in_box"] == 0.5
     assert figures["grounding.attention_words"] == 2
-    assert stale_figures(scenes) is None
+    assert stale_figures(scenes) == {}
 
 
 @pytest.mark.parametrize(
@@ -123,6 +123,8 @@ def test_a_figure_edited_by_hand_does_not_pass_as_current_or_as_base(scenes, key
     limits = Limits(largest_significant_drop={"bleu_1": 1})
     assert failed([*drop_checks(limits, changed, scenes)]) == [reason]
     assert reason in compare([Experiment("run", (changed,))], 1).notes
+    (of_floor,) = failed([*floor_checks(Limits(floors={key: -9}), changed)])
+    assert of_floor == reason or "is not a finite number" in of_floor
 
 
 def test_a_figure_that_is_null_by_hand_does_not_pass_its_floor(scenes):
@@ -193,4 +195,5 @@ def test_a_limit_on_a_figure_that_is_not_defined_does_not_pass(single):
     ]
     # An older run that says 0.
     zero = edited(better, "cider_d", 0.0)
-    assert "says cider_d 0.0000, but it is not defined for its captions" in stale_figures(zero)
+    reason = stale_figures(zero)["cider_d"]
+    assert "says cider_d 0.0000, but it is not defined for its captions" in reason

@@ -217,8 +217,7 @@ def _notes(
                     f"{revision.name} was evaluated with {own}; here all revisions are compared "
                     f"with {tokenizer}"
                 )
-            if note := stale_figures(revision):
-                yield note
+            yield from stale_figures(revision).values()
         others = [key for key in _differing([experiment]) if key.split(".")[-1] != "seed"]
         if others:
             yield (

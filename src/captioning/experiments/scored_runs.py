@@ -135,23 +135,25 @@ def recomputed_figures(revision: Revision) -> dict[str, float | None]:
     }
 
 
-def stale_figures(revision: Revision) -> str | None:
-    """A message if a figure of metrics/evaluate.json does not belong to the captions, else None.
+def stale_figures(revision: Revision) -> dict[str, str]:
+    """For each figure of metrics/evaluate.json that does not belong to the captions, a message.
 
     Raises:
         InputError: metrics/evaluate.json or the captions can't be read.
     """
+    messages = {}
     for key, scored in recomputed_figures(revision).items():
         recorded = revision.figures.get(key)
-        if recorded is None:
-            continue
         # The comparison is false for NaN.
-        if scored is None or not abs(recorded - scored) <= _RECORDED_TOLERANCE:
-            true = "it is not defined for its captions"
-            if scored is not None:
-                true = f"its captions score {scored:.4f}"
-            return (
-                f"{FIGURES} of {revision.name} says {key} {recorded:.4f}, but {true}: "
-                "run `dvc repro evaluate` there"
-            )
-    return None
+        if recorded is None or (
+            scored is not None and abs(recorded - scored) <= _RECORDED_TOLERANCE
+        ):
+            continue
+        true = "it is not defined for its captions"
+        if scored is not None:
+            true = f"its captions score {scored:.4f}"
+        messages[key] = (
+            f"{FIGURES} of {revision.name} says {key} {recorded:.4f}, but {true}: "
+            "run `dvc repro evaluate` there"
+        )
+    return messages
