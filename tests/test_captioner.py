@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -17,6 +18,8 @@ from untrained_captioner import SIZE, WORDS, write_model
 from captioning.captioner import Captioner
 from captioning.cli.main import main
 from captioning.core.errors import InputError
+from captioning.core.files import write_json
+from captioning.core.opening import DamagedError, read_sealed_json
 from captioning.decoding.search import make_decoder
 from captioning.text import (
     Standardization,
@@ -208,3 +211,36 @@ def test_help_does_not_import_tensorflow():
         "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules"
     )
     assert "caption" in run(ROOT, sys.executable, "-c", code, errors=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("decoder.keras", lambda data: data[:-100], "its checksum is not that in captioner.json"),
+        ("decoder.keras", lambda data: b"", "its checksum is not that in captioner.json"),
+        ("captioner.json", lambda data: data[:40], "Expecting|Unterminated"),
+        ("captioner.json", lambda data: data.replace(b"64", b"96"), "agree with its checksum"),
+        ("captioner.json", lambda data: b"{}", "extractor is missing or no str"),
+    ],
+)
+def test_damaged_files_of_a_model_are_named(model_folder, tmp_path, name, change, message):
+    folder = shutil.copytree(model_folder, tmp_path / "model")
+    path = folder / name
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(
+        DamagedError, match=rf"{name} is damaged \(.*({message}).*delete it and run"
+    ):
+        Captioner.load(folder)
+
+
+def test_a_model_of_an_earlier_version_without_checksums_is_read(model_folder, tmp_path):
+    folder = shutil.copytree(model_folder, tmp_path / "model")
+    path = folder / "captioner.json"
+    values = read_sealed_json(path)
+    del values["decoder_sha256"]
+    write_json(path, values)
+    assert Captioner.load(folder).source["image_size"] == SIZE
+    decoder = folder / "decoder.keras"
+    decoder.write_bytes(decoder.read_bytes()[:-100])
+    with pytest.raises(DamagedError, match=r"decoder\.keras is damaged"):
+        Captioner.load(folder)

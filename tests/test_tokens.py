@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
 from imports import ROOT
 from raw_table import write_raw_table
@@ -15,7 +16,15 @@ from captioning.core.splits import SPLITS
 from captioning.data.raw_table import raw_shards, read_raw_shard
 from captioning.data.record_folder import RecordFolder
 from captioning.params.stages import load_params
-from captioning.text import END, SPECIAL_TOKENS, START, UNK, SubwordVocabulary, WordVocabulary
+from captioning.text import (
+    END,
+    SPECIAL_TOKENS,
+    START,
+    UNK,
+    SubwordVocabulary,
+    WordVocabulary,
+    save_statistics,
+)
 from captioning.tokens import length_summary, write_tokens
 
 VOCABULARY = WordVocabulary((*SPECIAL_TOKENS, "a", "dog", "runs", "slowly"))
@@ -145,6 +154,7 @@ def run_stage() -> None:
 def test_the_stage_replaces_old_outputs_and_writes_its_figures(raw, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     VOCABULARY.save("data/vocabulary")
+    save_statistics(Path("data/vocabulary"), VOCABULARY, np.ones(len(VOCABULARY), np.int64))
     Path("data/tokens").mkdir()
     Path("data/tokens/stale").touch()
     run_stage()

@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from captioning.core.files import atomic_path, fresh_folder
+from captioning.core.files import fresh_folder
 from captioning.core.splits import SPLITS
 from captioning.data.raw_table import read_raw
 from captioning.params.stages import VocabularyParams
@@ -25,7 +23,7 @@ from captioning.text import (
     Standardization,
     fit_vocabulary,
     marginal_entropy,
-    output_bias,
+    save_statistics,
     uniform_entropy,
 )
 
@@ -57,13 +55,9 @@ def write_vocabulary(raw: Path | str, folder: Path, params: VocabularyParams) ->
         params.character_coverage,
     )
     counts = {split: vocabulary.count(_captions(raw, split)) for split in SPLITS}
-    columns = {"token": list(vocabulary.tokens), "count": pa.array(counts["train"], pa.int64())}
     with fresh_folder(folder):
         vocabulary.save(folder)
-        with atomic_path(folder / "counts.parquet") as path:
-            pq.write_table(pa.table(columns), path, compression="zstd")
-        with atomic_path(folder / "output_bias.npy") as path:
-            np.save(path, output_bias(counts["train"]), allow_pickle=False)
+        save_statistics(folder, vocabulary, counts["train"])
     unknown = {split: _unknown_share(counts[split]) for split in SPLITS}
     return {
         "size": len(vocabulary),

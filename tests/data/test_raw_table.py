@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from captioning.core.errors import InputError
+from captioning.core.opening import DamagedError
 from captioning.core.splits import SPLITS, shard_paths
 from captioning.data.raw_table import raw_shards, read_raw, read_raw_shard
 from captioning.download.datasets.base import Example, Rejections
@@ -191,5 +192,42 @@ def test_missing_splits_missing_columns_and_damaged_shards_are_named(tmp_path: P
         list(read_raw(tmp_path, "train", columns=["boxes"]))
     path = shard_paths(tmp_path, "test", "parquet")[0]
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(InputError, match=r"test-00000-of-00002\.parquet is damaged.*dvc repro"):
+    with pytest.raises(
+        InputError,
+        match=r"test-00000-of-00002\.parquet is damaged .*: delete it and run `dvc checkout",
+    ):
         list(read_raw(tmp_path, "test"))
+
+
+def test_a_flipped_bit_in_an_image_is_noticed_while_reading(tmp_path: Path) -> None:
+    examples = [Example(split, split, picture(40, 40), ["a b"], {}) for split in SPLITS]
+    write_raw(Listed(examples), tmp_path, 1, Rejections())
+    (path,) = shard_paths(tmp_path, "test", "parquet")
+    data = bytearray(path.read_bytes())
+    # Near the end of the image's page: its compressed data, not its header.
+    data[data.index(b"PNG") + 60] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DamagedError, match=r"parquet is damaged \(.*(?i:crc|checksum)"):
+        list(read_raw(tmp_path, "test"))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("captions", pa.array(["a dog"]), "column captions is string"),
+        ("captions", pa.array([None], pa.list_(pa.string())), "a value in column captions is miss"),
+        ("captions", pa.array([[None]], pa.list_(pa.string())), "a value in column captions is"),
+        ("image_id", pa.array([None], pa.string()), "a value in column image_id is missing"),
+        ("image", pa.array(["text"]), "column image is string"),
+    ],
+)
+def test_columns_of_other_types_and_missing_values_are_damage(tmp_path, column, value, reason):
+    columns = {
+        "image_id": pa.array(["a"]),
+        "image": pa.array([b"x"]),
+        "captions": pa.array([["a dog"]], pa.list_(pa.string())),
+    }
+    path = tmp_path / "train-00000-of-00001.parquet"
+    pq.write_table(pa.table(columns | {column: value}), path)
+    with pytest.raises(DamagedError, match=reason):
+        list(read_raw(tmp_path, "train", list(columns)))

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from captioning.core.errors import InputError
+from captioning.core.opening import DamagedError, read_sealed_json, write_sealed_json
 from captioning.core.splits import SPLITS
 from captioning.data.record_folder import RecordFolder
 from captioning.data.record_spec import Field, RecordSpec
@@ -113,7 +114,9 @@ def test_an_image_id_that_occurs_twice_is_refused(tmp_path):
 def test_a_truncated_shard_is_refused_by_name(features):
     shard = features / "train-00001-of-00002.tfrecord"
     shard.write_bytes(shard.read_bytes()[:-7])
-    with pytest.raises(InputError, match="train-00001-of-00002.tfrecord has .* bytes instead of"):
+    with pytest.raises(
+        InputError, match=r"train-00001.*tfrecord is damaged \(it has .* bytes instead"
+    ):
         RecordFolder.open(features)
 
 
@@ -123,7 +126,7 @@ def test_a_shard_with_an_altered_byte_is_refused_by_name(features):
     data[40] ^= 1
     shard.write_bytes(data)
     with pytest.raises(
-        InputError, match="test-00000-of-00002.tfrecord was altered after it was written"
+        InputError, match=r"test-00000-of-00002\.tfrecord is damaged \(it was altered"
     ):
         RecordFolder.open(features)
 
@@ -133,7 +136,9 @@ def test_swapped_shards_are_refused(features):
     first, second = one.read_bytes(), two.read_bytes()
     one.write_bytes(second)
     two.write_bytes(first)
-    with pytest.raises(InputError, match="run `dvc repro features`"):
+    with pytest.raises(
+        InputError, match=r"damaged .*: delete it and run `dvc checkout .*features`"
+    ):
         RecordFolder.open(features)
 
 
@@ -205,3 +210,41 @@ def test_captions_per_image_limits_the_captions_of_each_image(features, tokens):
     pair = RecordFolder.open(features), RecordFolder.open(tokens)
     for _, packed in contents(training_batches(*pair, "train", 2, 1, 1), 10):
         assert packed and all(row.count(2) == 1 for row in packed)
+
+
+def _broken_indexes() -> dict[str, object]:
+    """Changes of an index that leave it JSON."""
+    return {
+        "no fields": lambda index: index.pop("fields"),
+        "no splits": lambda index: index.pop("splits"),
+        "no extra": lambda index: index.pop("extra"),
+        "a list of splits": lambda index: index.update(splits=[]),
+        "a split is missing": lambda index: index["splits"].pop("test"),
+        "a split is no list": lambda index: index["splits"].update(test=None),
+        "a split has another name": lambda index: index["splits"].update(dev=[]),
+        "no file name": lambda index: index["splits"]["train"][0].pop("file"),
+        "a path": lambda index: index["splits"]["train"][0].update(file="../../x.tfrecord"),
+        "a size as text": lambda index: index["splits"]["train"][0].update(bytes="12"),
+        "a negative number": lambda index: index["splits"]["train"][0].update(examples=-1),
+        "no checksum": lambda index: index["splits"]["train"][0].update(sha256=None),
+        "another dtype": lambda index: index["fields"][1].update(dtype="complex64"),
+        "a negative shape": lambda index: index["fields"][1].update(shape=[-2, 2, 3]),
+        "a shape as text": lambda index: index["fields"][1].update(shape="2x2"),
+        "a list of facts": lambda index: index.update(extra=["made_by"]),
+    }
+
+
+@pytest.mark.parametrize("name", _broken_indexes())
+def test_an_index_of_another_form_is_damage_even_with_a_right_checksum(features, name):
+    index = read_sealed_json(features / "index.json")
+    _broken_indexes()[name](index)
+    write_sealed_json(features / "index.json", index)
+    with pytest.raises(DamagedError, match=r"index\.json is damaged \(.*: delete it and run `dvc "):
+        RecordFolder.open(features)
+
+
+def test_an_edited_index_is_damage(features):
+    path = features / "index.json"
+    path.write_text(path.read_text().replace('"examples": 5', '"examples": 6'))
+    with pytest.raises(DamagedError, match="does not agree with its checksum"):
+        RecordFolder.open(features)

@@ -11,6 +11,7 @@ import pytest
 from raw_table import write_scenes
 
 from captioning.core.files import sha256
+from captioning.core.opening import read_sealed_json
 from captioning.extractors.efficientnet_lite0 import weights_path
 from captioning.features.shard_task import (
     MAX_ATTEMPTS,
@@ -48,7 +49,7 @@ def test_a_shard_and_its_summary_are_delivered(row, tmp_path):
     result = extract_shard(row)
     shard = tmp_path / "store" / f"{NAME}.tfrecord"
     assert result.pop("error") == ""
-    assert result == json.loads(shard.with_suffix(".json").read_bytes())
+    assert result == read_sealed_json(shard.with_suffix(".json"))
     assert result["examples"] == 1 and result["sha256"] == sha256(shard)
 
 

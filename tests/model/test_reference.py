@@ -12,6 +12,7 @@ from tiny_inputs import make_inputs
 from benchmarks import tutorial
 from benchmarks.tutorial_extractor import TutorialExtraction
 from benchmarks.tutorial_input import load_cache, write_cache
+from captioning.core.splits import SPLITS
 from captioning.data.images import load_pixels
 from captioning.data.record_folder import RecordFolder
 from captioning.data.record_writer import write_index, write_shards
@@ -103,7 +104,8 @@ def test_the_tutorials_cache_contains_a_feature_map_for_each_caption(tmp_path):
         for index, (feature_map, ids) in enumerate(zip(maps, captions, strict=True))
     ]
     for name, fields in (("features", spec), ("tokens", TOKEN_SPEC)):
-        shards = {"train": write_shards(tmp_path / name, "train", fields, [rows])}
+        examples = {split: rows if split == "train" else [] for split in SPLITS}
+        shards = {s: write_shards(tmp_path / name, s, fields, [examples[s]]) for s in SPLITS}
         write_index(tmp_path / name, fields, shards, {})
     folders = [RecordFolder.open(tmp_path / name) for name in ("features", "tokens")]
     written = write_cache(*folders, "train", tmp_path / "cache")

@@ -13,6 +13,7 @@ from s3_server import BUCKET, client, objects, s3_server
 
 from captioning.core.errors import InputError
 from captioning.core.files import sha256
+from captioning.core.opening import write_sealed_json
 from captioning.extractors import Extractor, make_extractor
 from captioning.features.remote import extract_remotely
 from captioning.features.write_features import write_features
@@ -149,7 +150,7 @@ def test_finished_shards_in_the_store_are_used(raw, extractor, tmp_path, monkeyp
     expected = features(raw, tmp_path / "first", extractor)
     (summary,) = json.loads(expected["index.json"])["splits"]["train"]
     shard = tmp_path / "first/features" / summary["file"]
-    (tmp_path / "summary").write_text(json.dumps(summary))
+    write_sealed_json(tmp_path / "summary", summary)
     delivered = Store(f"{place}/features/0123456789abcdef")
     delivered.put(shard, shard.name)
     delivered.put(tmp_path / "summary", f"{shard.stem}.json")

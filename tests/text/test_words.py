@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from captioning.core.errors import InputError
+from captioning.core.opening import DamagedError
 from captioning.text import (
     END,
     PAD,
@@ -115,8 +116,8 @@ def test_saving_and_loading_give_the_same_vocabulary(tmp_path):
 @pytest.mark.parametrize(
     ("lines", "number", "message"),
     [
-        ([], None, "is not a vocabulary: it has fewer than 4 lines"),
-        (SPECIAL_LINES[:3], None, "is not a vocabulary: it has fewer than 4 lines"),
+        ([], None, "not a vocabulary: it has fewer than 4 lines"),
+        (SPECIAL_LINES[:3], None, "not a vocabulary: it has fewer than 4 lines"),
         (["a", "dog", "b", "c", "d"], 1, r"must be \[PAD\], found 'a'"),
         (["", *SPECIAL_LINES[1:], "a"], 1, r"must be \[PAD\], found ''"),
         (["[PAD]", "[UNK]", "[END]", "[START]"], 3, r"must be \[START\], found '\[END\]'"),
@@ -130,8 +131,8 @@ def test_saving_and_loading_give_the_same_vocabulary(tmp_path):
 )
 def test_a_file_that_is_not_a_vocabulary_is_refused_with_the_line(tmp_path, lines, number, message):
     write_lines(tmp_path / "vocabulary.txt", lines)
-    place = f"vocabulary.txt line {number}: " if number else "vocabulary.txt "
-    with pytest.raises(InputError, match=place + message):
+    place = r"vocabulary\.txt is damaged \(" + (f"line {number}: " if number else "")
+    with pytest.raises(DamagedError, match=place + message):
         WordVocabulary.load(tmp_path)
 
 
@@ -140,7 +141,7 @@ def test_a_truncated_vocabulary_file_is_refused(tmp_path):
     path = tmp_path / "vocabulary.txt"
     path.write_bytes(path.read_bytes()[:-2])
     with pytest.raises(
-        InputError, match=r"vocabulary\.txt line 6: the file is truncated after 'do'"
+        DamagedError, match=r"vocabulary\.txt is damaged \(line 6: the file is truncated after 'do'"
     ):
         WordVocabulary.load(tmp_path)
 
@@ -149,7 +150,7 @@ def test_a_missing_or_binary_vocabulary_file_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"vocabulary\.txt is missing: run `dvc repro vocabulary`"):
         WordVocabulary.load(tmp_path)
     (tmp_path / "vocabulary.txt").write_bytes(b"[PAD]\n\xff\xfe\n")
-    with pytest.raises(InputError, match=r"vocabulary\.txt is not a vocabulary: not UTF-8"):
+    with pytest.raises(DamagedError, match=r"vocabulary\.txt is damaged \('utf-8' codec"):
         WordVocabulary.load(tmp_path)
 
 
@@ -162,7 +163,7 @@ def test_a_missing_or_binary_vocabulary_file_is_refused(tmp_path):
         ((*SPECIAL_TOKENS[:3], "a"), r"line 4: must be \[END\], found 'a'"),
         ((*SPECIAL_TOKENS, "[PAD]"), r"line 5: must be a standardized word, found '\[PAD\]'"),
         ((*SPECIAL_TOKENS, ""), "line 5: must be a standardized word, found ''"),
-        (SPECIAL_TOKENS[:2], "is not a vocabulary: it has fewer than 4 lines"),
+        (SPECIAL_TOKENS[:2], "not a vocabulary: it has fewer than 4 lines"),
     ],
 )
 def test_a_vocabulary_of_invalid_tokens_is_refused(tokens, message):
@@ -220,5 +221,5 @@ def test_special_tokens_within_a_caption_are_unknown_words():
 def test_a_damaged_standardization_file_is_refused(tmp_path, content, message):
     vocabulary("a").save(tmp_path)
     (tmp_path / "standardization.json").write_text(content)
-    with pytest.raises(InputError, match=rf"standardization\.json: .*{message}.*run `dvc"):
+    with pytest.raises(DamagedError, match=rf"standardization\.json is .*{message}.*run `dvc"):
         load_vocabulary(tmp_path)

@@ -5,64 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from raw_table import write_raw_table
-from tiny_training import PARAMS
+from training_folders import WORDS, open_data, write_folders, write_vocabulary
 
 from captioning.core.errors import InputError
-from captioning.core.splits import SPLITS
-from captioning.data.record_writer import write_index, write_shards
-from captioning.features.write_features import feature_spec
-from captioning.text import (
-    Standardization,
-    SubwordVocabulary,
-    Vocabulary,
-    WordVocabulary,
-    output_bias,
-)
-from captioning.tokens import write_tokens
-from captioning.training.data import TrainingData
+from captioning.core.opening import DamagedError
+from captioning.text import Standardization, SubwordVocabulary, WordVocabulary, load_counts
 from captioning.training.rewards import CaptionReward
-
-CAPTIONS = {
-    "train": [["a dog", "one dog runs"], ["a cat"], ["a dog runs"]],
-    "validation": [["a cat runs", "a cat"]],
-    "test": [["a dog"]],
-}
-WORDS = [caption for image in CAPTIONS["train"] for caption in image]
-
-
-def write_folders(folder: Path, vocabulary: Vocabulary) -> None:
-    """Write features, tokens and vocabulary as the stages do, with one validation image."""
-    write_raw_table(folder / "raw", CAPTIONS)
-    write_tokens(folder / "raw", folder / "tokens", vocabulary, 10)
-    spec = feature_spec((2, 2, 4), "float16")
-    random = np.random.default_rng(0)
-    shards = {}
-    for split in SPLITS:
-        maps = {f"{split}{i}": random.random((2, 2, 4)) for i in range(len(CAPTIONS[split]))}
-        records = [
-            [{"image_id": name, "features": maps[name]} for name in list(maps)[shard::2]]
-            for shard in range(2)
-        ]
-        shards[split] = write_shards(folder / "features", split, spec, records)
-    write_index(folder / "features", spec, shards, {"extractor": "none"})
-    write_vocabulary(folder / "vocabulary", vocabulary)
-
-
-def write_vocabulary(folder: Path, vocabulary: Vocabulary) -> None:
-    folder.mkdir(exist_ok=True)
-    counts = vocabulary.count(WORDS)
-    vocabulary.save(folder)
-    pq.write_table(pa.table({"count": counts}), folder / "counts.parquet")
-    np.save(folder / "output_bias.npy", output_bias(counts))
-
-
-def open_data(folder: Path) -> TrainingData:
-    params = PARAMS.train.model_copy(update={"batch_images": 2, "captions_per_image": None})
-    return TrainingData(folder / "features", folder / "tokens", folder / "vocabulary", params)
 
 
 @pytest.fixture
@@ -127,4 +76,46 @@ def test_the_reward_is_fitted_to_the_train_captions(folder):
 def test_tokens_of_another_vocabulary_are_refused(folder):
     write_vocabulary(folder / "vocabulary", WordVocabulary.fit(WORDS, 6))
     with pytest.raises(InputError, match=r"tokens was written with another vocabulary: run `dvc "):
+        open_data(folder)
+
+
+@pytest.mark.parametrize(
+    ("bias", "reason"),
+    [
+        (np.zeros(3, "float32"), r"float32 \[3\] instead of float32 \[9\]"),
+        (np.zeros(9, "float64"), r"float64 \[9\] instead of float32 \[9\]"),
+        (np.full(9, np.nan, "float32"), "do not follow from counts.parquet"),
+        (np.full(9, np.inf, "float32"), "do not follow from counts.parquet"),
+        (np.zeros(9, "float32"), "do not follow from counts.parquet"),
+    ],
+)
+def test_an_output_bias_of_another_shape_or_value_is_damage(folder, bias, reason):
+    np.save(folder / "vocabulary/output_bias.npy", bias)
+    with pytest.raises(DamagedError, match=rf"output_bias\.npy is damaged .*{reason}.*: delete it"):
+        open_data(folder)
+
+
+def test_a_header_that_demands_too_much_memory_is_damage(folder):
+    path = folder / "vocabulary/output_bias.npy"
+    path.write_bytes(path.read_bytes().replace(b"(9,), }         ", b"(999999999999,)}"))
+    with pytest.raises(DamagedError, match=r"output_bias\.npy is damaged"):
+        open_data(folder)
+
+
+def test_a_word_that_changed_after_it_was_counted_is_noticed(folder):
+    path = folder / "vocabulary/vocabulary.txt"
+    path.write_bytes(path.read_bytes().replace(b"dog", b"dig"))
+    with pytest.raises(InputError, match="written with another vocabulary"):
+        open_data(folder)
+    data = WordVocabulary.load(folder / "vocabulary")
+    with pytest.raises(InputError, match=r"vocabulary\.txt and counts\.parquet do not belong tog"):
+        load_counts(folder / "vocabulary", data)
+
+
+def test_features_and_tokens_of_different_numbers_of_images_are_refused(folder, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    write_folders(other, WordVocabulary.fit(WORDS, 100), shards=1)
+    (folder / "tokens").rename(folder / "old")
+    (other / "tokens").rename(folder / "tokens")
+    with pytest.raises(InputError, match=r"different train images \(\[2, 1\] and \[3\] in their"):
         open_data(folder)

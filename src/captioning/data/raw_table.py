@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from captioning.core.errors import InputError
+from captioning.core.opening import opening
 from captioning.core.splits import shard_paths
 
 #: Number of rows in one Parquet row group, and in memory at a time while reading.
 ROW_GROUP = 64
-_READ_BUFFER_BYTES = 1 << 20
 #: Columns of every raw table; some datasets add their own.
 COLUMNS = (
     pa.field("image_id", pa.string()),
@@ -67,16 +67,34 @@ def read_raw_shard(path: Path, columns: Sequence[str] | None = None) -> Iterator
     Raises:
         InputError: the shard is damaged, or a column does not exist.
     """
-    try:
-        # With pre-buffering, PyArrow would load the whole file into memory.
-        with pq.ParquetFile(path, pre_buffer=False, buffer_size=_READ_BUFFER_BYTES) as file:
-            for column in columns or ():
-                if column not in file.schema_arrow.names:
-                    names = ", ".join(file.schema_arrow.names)
-                    raise InputError(f"{path} has no column {column!r}; its columns are {names}")
-            for batch in file.iter_batches(ROW_GROUP, columns=columns):
-                yield from batch.to_pylist()
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(
-            f"{path} is damaged ({error}): run `dvc repro --force download`"
-        ) from error
+    with (
+        opening(path),
+        # With pre-buffering, PyArrow would load the whole file into memory. Without a read buffer,
+        # it loads a column of a row group as a whole; with one, it would first reserve the memory
+        # that the header of a page asks for, which a single wrong bit makes gigabytes.
+        pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file,
+    ):
+        _check_columns(path, file.schema_arrow, columns)
+        for batch in file.iter_batches(ROW_GROUP, columns=columns):
+            _check_values(batch)
+            yield from batch.to_pylist()
+
+
+def _check_columns(path: Path, schema: pa.Schema, columns: Sequence[str] | None) -> None:
+    """Check that the columns exist, and that those of every raw table have their types."""
+    for column in columns or [field.name for field in COLUMNS]:
+        if column not in schema.names:
+            names = ", ".join(schema.names)
+            raise InputError(f"{path} has no column {column!r}; its columns are {names}")
+    for field in COLUMNS:
+        if field.name in schema.names and schema.field(field.name).type != field.type:
+            raise TypeError(f"column {field.name} is {schema.field(field.name).type}")
+
+
+def _check_values(batch: pa.RecordBatch) -> None:
+    """Check that no value is missing in the columns of every raw table."""
+    for field in COLUMNS:
+        if field.name in batch.schema.names:
+            values = batch.column(field.name)
+            if values.null_count or (pa.types.is_list(field.type) and values.flatten().null_count):
+                raise ValueError(f"a value in column {field.name} is missing")

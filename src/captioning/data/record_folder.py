@@ -10,8 +10,9 @@ from typing import Any
 import tensorflow as tf
 
 from captioning.core.errors import InputError
-from captioning.core.files import read_json, sha256
-from captioning.core.splits import INDEX
+from captioning.core.files import sha256
+from captioning.core.opening import DamagedError, restoring
+from captioning.data.record_index import read_index
 from captioning.data.record_spec import RecordSpec, ShardSummary
 
 
@@ -43,13 +44,10 @@ class RecordFolder:
             InputError: the index or a shard is missing, truncated or altered.
         """
         folder = Path(folder)
-        advice = f"run `dvc repro {folder.name}`, or `dvc checkout` to restore it from the cache"
-        if not (folder / INDEX).is_file():
-            raise InputError(f"{folder / INDEX} is missing: {advice}")
-        index = read_json(folder / INDEX)
+        index = read_index(folder)
         for summaries in index["splits"].values():
             for summary in summaries:
-                _check_shard(folder / summary["file"], summary, verify, advice)
+                _check_shard(folder / summary["file"], summary, verify)
         spec = RecordSpec.from_json(index["fields"])
         return cls(folder, spec, index["splits"], index["extra"])
 
@@ -87,12 +85,12 @@ def _without_autotuning() -> tf.data.Options:
     return options
 
 
-def _check_shard(path: Path, summary: ShardSummary, verify: bool, advice: str) -> None:
+def _check_shard(path: Path, summary: ShardSummary, verify: bool) -> None:
     """Compare a shard with its summary."""
     if not path.is_file():
-        raise InputError(f"{path} is missing: {advice}")
+        raise InputError(f"{path} is missing: {restoring(path.parent)}")
     size = path.stat().st_size
     if size != summary["bytes"]:
-        raise InputError(f"{path} has {size} bytes instead of {summary['bytes']}: {advice}")
+        raise DamagedError(path, f"it has {size} bytes instead of {summary['bytes']}")
     if verify and sha256(path) != summary["sha256"]:
-        raise InputError(f"{path} was altered after it was written (wrong checksum): {advice}")
+        raise DamagedError(path, "it was altered after it was written: wrong checksum")

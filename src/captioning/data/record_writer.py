@@ -9,7 +9,8 @@ from typing import Any
 import tensorflow as tf
 
 from captioning.core.errors import InputError
-from captioning.core.files import atomic_path, read_json, sha256, write_json
+from captioning.core.files import atomic_path, sha256
+from captioning.core.opening import DamagedError, read_sealed_json, write_sealed_json
 from captioning.core.splits import INDEX, shard_name
 from captioning.data.record_spec import RecordSpec, ShardSummary
 
@@ -74,7 +75,7 @@ def write_shard(
     if summary is None:
         summary = _write_new_shard(path, split, spec, examples, seen)
         if resume:
-            write_json(summary_path(path), summary)
+            write_sealed_json(summary_path(path), summary)
     return summary
 
 
@@ -129,7 +130,10 @@ def finished_shard(path: Path) -> ShardSummary | None:
     """The summary of a shard that an earlier run finished; None if it is missing or altered."""
     if not (path.is_file() and summary_path(path).is_file()):
         return None
-    summary: ShardSummary = read_json(summary_path(path))
+    try:
+        summary: ShardSummary = read_sealed_json(summary_path(path))
+    except DamagedError:
+        return None
     return summary if sha256(path) == summary["sha256"] else None
 
 
@@ -153,4 +157,4 @@ def write_index(
         extra: further facts that readers need, such as how the records were made.
     """
     index = {"fields": spec.to_json(), "splits": dict(splits), "extra": dict(extra)}
-    write_json(Path(folder) / INDEX, index)
+    write_sealed_json(Path(folder) / INDEX, index)

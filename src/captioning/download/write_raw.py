@@ -145,8 +145,14 @@ class _ShardWriter(Closing):
         self._rows: list[dict[str, Any]] = []
         try:
             # Statistics would repeat whole images; dictionaries save nothing on unique values.
+            # Checksums let later stages notice a damaged shard.
             self._writer = pq.ParquetWriter(
-                path, schema, compression="zstd", use_dictionary=False, write_statistics=False
+                path,
+                schema,
+                compression="zstd",
+                use_dictionary=False,
+                write_statistics=False,
+                write_page_checksum=True,
             )
         except OSError as error:
             raise InputError(

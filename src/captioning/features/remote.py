@@ -23,7 +23,8 @@ from typing import Any
 from tqdm import tqdm
 
 from captioning.core.errors import InputError
-from captioning.core.files import sha256, write_json
+from captioning.core.files import sha256
+from captioning.core.opening import write_sealed_json
 from captioning.core.splits import SPLITS
 from captioning.data.raw_table import raw_shards, read_raw_shard
 from captioning.data.record_spec import ShardSummary
@@ -155,7 +156,7 @@ def _collect(summary: ShardSummary, results: Store, scratch: Path, copy: bool) -
     path = scratch / summary["file"]
     if copy:
         results.get(path.name, path, summary["sha256"])
-        write_json(summary_path(path), summary)
+        write_sealed_json(summary_path(path), summary)
         return
     deadline = time.monotonic() + _VISIBILITY_TIMEOUT_SECONDS
     while finished_shard(path) is None:

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from captioning.core.errors import InputError
+from captioning.core.opening import parse_sealed_json
 from captioning.data.raw_table import read_raw_shard
 from captioning.data.record_spec import ShardSummary
 from captioning.data.record_writer import summary_path, write_shard
@@ -72,12 +73,10 @@ def extract_shard(row: dict[str, Any]) -> dict[str, Any]:
 def _extract(task: ShardTask) -> ShardSummary:
     """Extract and deliver a shard, unless it was delivered before."""
     store, file = Store(task.store), f"{task.name}.tfrecord"
-    delivered = store.read(f"{task.name}.json")
     # An earlier attempt may have delivered it, whose worker was lost or whose run was killed.
-    if delivered is not None:
-        summary: ShardSummary = json.loads(delivered)
-        if store.size(file) == summary["bytes"]:
-            return summary
+    delivered = _delivered_summary(store, f"{task.name}.json")
+    if delivered is not None and store.size(file) == delivered["bytes"]:
+        return delivered
     _count_attempt(store, task.name)
     extractor = _worker_extractor(task)
     spec = feature_spec(extractor.output_shape, task.dtype)
@@ -90,6 +89,17 @@ def _extract(task: ShardTask) -> ShardSummary:
         for file_path in (path, summary_path(path)):
             store.put(file_path, file_path.name)
     return summary
+
+
+def _delivered_summary(store: Store, name: str) -> ShardSummary | None:
+    """The summary of a delivered shard; None if there is none, or it is damaged."""
+    content = store.read(name)
+    if content is None:
+        return None
+    try:
+        return parse_sealed_json(content)
+    except (ValueError, RecursionError):
+        return None
 
 
 def attempts_file(name: str) -> str:

@@ -11,12 +11,20 @@ from typing import Any, NamedTuple
 import keras
 
 from captioning.core.errors import InputError
-from captioning.core.files import read_json, write_json
+from captioning.core.files import sha256
+from captioning.core.opening import (
+    DamagedError,
+    opening,
+    read_sealed_json,
+    write_sealed_json,
+)
 from captioning.model.archive import save_model
 from captioning.model.decoder import CaptionDecoder
 from captioning.text import Vocabulary, load_vocabulary
 
 DECODER_FILE, VOCABULARY_FILE, SOURCE_FILE = "decoder.keras", "vocabulary.txt", "captioner.json"
+_SOURCE_TYPES = {"extractor": str, "image_size": int, "weights_sha256": str}
+_SUMS = ("decoder_sha256", "vocabulary_sha256")
 
 
 class Bundle(NamedTuple):
@@ -38,26 +46,54 @@ def save_bundle(folder: Path | str, bundle: Bundle) -> None:
     folder = Path(folder)
     save_model(bundle.decoder, folder / DECODER_FILE)
     bundle.vocabulary.save(folder)
-    checksum = {"vocabulary_sha256": bundle.vocabulary.sha256}
-    write_json(folder / SOURCE_FILE, {**bundle.source, **checksum})
+    checksums = {
+        "decoder_sha256": sha256(folder / DECODER_FILE),
+        "vocabulary_sha256": bundle.vocabulary.sha256,
+    }
+    write_sealed_json(folder / SOURCE_FILE, {**bundle.source, **checksums})
 
 
 def load_bundle(folder: Path | str) -> Bundle:
     """Read a folder that `save_bundle` wrote.
 
     Raises:
-        InputError: a file is missing, or the vocabulary does not belong to the decoder.
+        InputError: a file is missing or damaged, or the vocabulary does not belong to the decoder.
     """
     folder = Path(folder)
     for name in (DECODER_FILE, VOCABULARY_FILE, SOURCE_FILE):
         if not (folder / name).is_file():
             raise InputError(f"{folder / name} is missing: run `dvc repro train` or `dvc pull`")
-    source = read_json(folder / SOURCE_FILE)
+    source = _read_source(folder / SOURCE_FILE)
     vocabulary = load_vocabulary(folder)
-    if vocabulary.sha256 != source.pop("vocabulary_sha256"):
+    if vocabulary.sha256 != source.pop("vocabulary_sha256", None):
         raise InputError(
             f"{folder}: {DECODER_FILE} was trained with another vocabulary than that in "
             f"{' and '.join(vocabulary.files)}: run `dvc repro train` or `dvc checkout`"
         )
-    decoder = keras.saving.load_model(folder / DECODER_FILE, compile=False)
+    decoder = _load_decoder(folder / DECODER_FILE, source.pop("decoder_sha256", None))
+    if decoder.vocabulary_size != len(vocabulary):
+        size = decoder.vocabulary_size
+        raise DamagedError(folder / DECODER_FILE, f"{size} tokens instead of {len(vocabulary)}")
     return Bundle(decoder, vocabulary, source)
+
+
+def _read_source(path: Path) -> dict[str, Any]:
+    """Read `captioner.json`; it has no checksums if an earlier version of this project wrote it."""
+    source = read_sealed_json(path, required=False)
+    for name, kind in _SOURCE_TYPES.items():
+        if type(source.get(name)) is not kind:
+            raise DamagedError(path, f"{name} is missing or no {kind.__name__}")
+    if unknown := source.keys() - {*_SOURCE_TYPES, *_SUMS}:
+        raise DamagedError(path, f"unknown key {min(unknown)!r}")
+    return source
+
+
+def _load_decoder(path: Path, checksum: str | None) -> CaptionDecoder:
+    """Load a decoder, after comparing its checksum if there is one."""
+    with opening(path):
+        if checksum is not None and sha256(path) != checksum:
+            raise ValueError(f"its checksum is not that in {SOURCE_FILE}")
+        decoder = keras.saving.load_model(path, compile=False)
+        if not isinstance(decoder, CaptionDecoder):
+            raise TypeError("it does not hold a caption decoder")
+    return decoder

@@ -9,6 +9,7 @@ from captioning.text.standardization import (
     Standardization,
     standardize,
 )
+from captioning.text.statistics import load_bias, load_counts, save_statistics
 from captioning.text.subwords import SubwordVocabulary
 from captioning.text.vocabulary import Vocabulary
 from captioning.text.words import WordVocabulary
@@ -25,9 +26,12 @@ __all__ = [
     "Vocabulary",
     "WordVocabulary",
     "fit_vocabulary",
+    "load_bias",
+    "load_counts",
     "load_vocabulary",
     "marginal_entropy",
     "output_bias",
+    "save_statistics",
     "standardize",
     "uniform_entropy",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from captioning.core.opening import opening
 from captioning.params.choices import VocabularyKind
 from captioning.text.standardization import Standardization, standardize
 from captioning.text.subwords import SubwordVocabulary
@@ -47,7 +48,8 @@ def load_vocabulary(folder: Path | str) -> Vocabulary:
     path = Path(folder) / STANDARDIZATION_FILE
     standardization = standardize
     if path.is_file():
-        standardization = Standardization.parse(path.read_bytes(), str(path))
+        with opening(path):
+            standardization = Standardization.parse(path.read_bytes(), str(path))
     if (Path(folder) / MODEL_FILE).is_file():
         return SubwordVocabulary.load(folder, standardization)
     return WordVocabulary.load(folder, standardization)

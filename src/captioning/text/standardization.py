@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from captioning.core.errors import InputError
+from captioning.core.opening import DamagedError
 from captioning.params.choices import Normalization, Punctuation
 from captioning.params.schema import Section, problem_text
 from captioning.text.ignorable import without_ignorable
@@ -72,14 +72,14 @@ class Standardization:
             name: name of the file in error messages.
 
         Raises:
-            InputError: the content is not JSON, or a key is missing, unknown or has an invalid
+            DamagedError: the content is not JSON, or a key is missing, unknown or has an invalid
                 value; the message lists all problems.
         """
         try:
             settings = _Settings.model_validate_json(content)
         except ValidationError as error:
             problems = map(problem_text, error.errors(include_url=False))
-            raise InputError(f"{name}: {'; '.join(problems)}: run `dvc checkout`") from None
+            raise DamagedError(name, "; ".join(problems)) from None
         return cls(**settings.model_dump())
 
 

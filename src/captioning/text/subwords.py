@@ -16,6 +16,7 @@ from random import Random
 from typing import Any
 
 from captioning.core.errors import InputError
+from captioning.core.opening import DamagedError, opening
 from captioning.text.lines import read_tokens, to_bytes
 from captioning.text.special import END, PAD, SPECIAL_LINES, SPECIAL_TOKENS, START, UNK
 from captioning.text.standardization import Standardization, standardize
@@ -60,7 +61,8 @@ class SubwordVocabulary(Vocabulary):
     standardization: Standardization = standardize
 
     def __post_init__(self) -> None:
-        _check("the subword model", self._processor)
+        if not _has_special_pieces(self._processor):
+            raise InputError("the subword model is damaged or was not written by this project")
 
     @classmethod
     def fit(
@@ -121,18 +123,17 @@ class SubwordVocabulary(Vocabulary):
             InputError: a file is missing or damaged, or the two files disagree.
         """
         path = Path(folder) / MODEL_FILE
-        try:
+        if not path.is_file():
+            raise InputError(f"{path} is missing: run `dvc repro vocabulary`")
+        with opening(path):
             model = path.read_bytes()
-        except FileNotFoundError:
-            raise InputError(f"{path} is missing: run `dvc repro vocabulary`") from None
-        _check(str(path), _load_processor(model))
-        vocabulary = cls(model, standardization)
+            if not _has_special_pieces(_load_processor(model)):
+                raise ValueError("it was not written by this project")
+            vocabulary = cls(model, standardization)
         listed = Path(folder) / LIST_FILE
         if read_tokens(listed) != vocabulary.tokens:
-            raise InputError(
-                f"{listed} does not list the pieces of {MODEL_FILE} in the same folder: "
-                "run `dvc repro vocabulary`"
-            )
+            reason = f"it does not list the pieces of {MODEL_FILE} in the same folder"
+            raise DamagedError(listed, reason)
         return vocabulary
 
     @cached_property
@@ -181,12 +182,9 @@ def _load_processor(model: bytes) -> Any:
         return None
 
 
-def _check(name: str, processor: Any) -> None:
-    """Raise an InputError if a model is not readable or has other special tokens."""
+def _has_special_pieces(processor: Any) -> bool:
+    """Whether a processor's first pieces are the special ones of this project."""
     special = len(SPECIAL_LINES)
-    found = [] if processor is None else [*map(processor.id_to_piece, range(special))]
-    if found != [*SPECIAL_LINES]:
-        raise InputError(
-            f"{name} is damaged or was not written by this project: "
-            "run `dvc repro vocabulary` or `dvc checkout`"
-        )
+    if processor is None or len(processor) < special:
+        return False
+    return [*map(processor.id_to_piece, range(special))] == [*SPECIAL_LINES]

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from captioning.core.errors import InputError
+from captioning.core.opening import opening
 from captioning.text.lines import check_special, read_tokens, to_bytes, to_lines
 from captioning.text.special import SPECIAL_LINES, SPECIAL_TOKENS, UNK
 from captioning.text.standardization import Standardization, standardize
@@ -30,8 +31,11 @@ class WordVocabulary(Vocabulary):
     standardization: Standardization = standardize
 
     def __post_init__(self) -> None:
-        check_special("vocabulary", self.tokens, SPECIAL_TOKENS)
-        _check("vocabulary", self.tokens, self.standardization)
+        try:
+            check_special(self.tokens, SPECIAL_TOKENS)
+            _check(self.tokens, self.standardization)
+        except ValueError as error:
+            raise InputError(f"vocabulary {error}") from None
 
     @classmethod
     def fit(
@@ -73,12 +77,12 @@ class WordVocabulary(Vocabulary):
         """Load a vocabulary that `save` wrote.
 
         Raises:
-            InputError: the file is missing, truncated or not a vocabulary; the message names the
-                line.
+            InputError: the file is missing or damaged; the message names the line.
         """
         path = Path(folder) / LIST_FILE
         tokens = read_tokens(path)
-        _check(str(path), tokens, standardization)
+        with opening(path):
+            _check(tokens, standardization)
         return cls(tokens, standardization)
 
     def split(self, text: str) -> list[int]:
@@ -101,15 +105,15 @@ class WordVocabulary(Vocabulary):
         return {token: number for number, token in enumerate(self.tokens[first:], start=first)}
 
 
-def _check(name: str, tokens: Sequence[str], standardization: Standardization) -> None:
-    """Raise an InputError that names the first line that is not a standardized, unique word."""
+def _check(tokens: Sequence[str], standardization: Standardization) -> None:
+    """Raise a ValueError that names the first line that is not a standardized, unique word."""
     lines = to_lines(tokens)
     seen: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
         # Standardization keeps spaces, so that the number of words must be checked too.
         is_word = standardization(line) == line and len(line.split()) == 1
         if number > len(SPECIAL_LINES) and not is_word:
-            raise InputError(f"{name} line {number}: must be a standardized word, found {line!r}")
+            raise ValueError(f"line {number}: must be a standardized word, found {line!r}")
         if line in seen:
-            raise InputError(f"{name} line {number}: {line!r} is already on line {seen[line]}")
+            raise ValueError(f"line {number}: {line!r} is already on line {seen[line]}")
         seen[line] = number

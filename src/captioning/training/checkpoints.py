@@ -7,6 +7,7 @@ data. Here everything that determines the rest of the run is saved after every r
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captioning.core.files import atomic_path
+from captioning.core.opening import DamagedError, opening
 
 _STOPPER = ("wait", "best", "best_epoch", "stopped_epoch")
 
@@ -59,6 +61,7 @@ class Checkpoint(keras.callbacks.Callback):
             self.reports, self.finished = state["reports"], state["finished"]
             for recorder, rows in zip(recorders, state["rows"], strict=True):
                 recorder.rows[:] = rows
+        self._made = self.reports
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Restore weights, optimizer, seeds and early stopping, if there is a checkpoint."""
@@ -85,7 +88,11 @@ class Checkpoint(keras.callbacks.Callback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Save the end, so that a stage interrupted after training does not train again."""
         if not self.finished:
-            self._save(self._made, finished=True)
+            self.finish()
+
+    def finish(self) -> None:
+        """Save the weights of the model as the result of the reports that were counted."""
+        self._save(self._made, finished=True)
 
     def _save(self, reports: int, finished: bool) -> None:
         if self.path is None:
@@ -96,10 +103,12 @@ class Checkpoint(keras.callbacks.Callback):
             "stopper": {name: getattr(self.stopper, name) for name in _STOPPER},
             "rows": [recorder.rows for recorder in self.recorders],
         }
-        arrays: dict[str, Any] = {"state": np.frombuffer(json.dumps(state).encode(), np.uint8)}
+        arrays: dict[str, Any] = {}
         for variables, name in self._variables():
             arrays |= _numbered(name, [keras.ops.convert_to_numpy(v) for v in variables])
         arrays |= _numbered("best", self.stopper.best_weights or [])
+        state["arrays"] = sorted(arrays)
+        arrays["state"] = np.frombuffer(json.dumps(state).encode(), np.uint8)
         with atomic_path(self.path) as temporary:
             np.savez(temporary, **arrays)
 
@@ -112,15 +121,30 @@ class Checkpoint(keras.callbacks.Callback):
         return [(self.model.variables, "model"), (self.model.optimizer.variables, "optimizer")]
 
     def _load(self) -> dict[str, Any] | None:
+        """The saved state; None, with a warning, where it is damaged."""
         if self.path is None or not self.path.is_file():
             return None
-        with np.load(self.path, allow_pickle=False) as file:
-            saved: dict[str, Any] = {
-                kind: [file[key] for key in sorted(file.files) if key.startswith(f"{kind}/")]
-                for kind in ("model", "optimizer", "best")
-            }
-            saved["state"] = json.loads(file["state"].tobytes())
-        return saved
+        try:
+            with opening(self.path, "training starts from the beginning"):
+                return _read(self.path)
+        except DamagedError as error:
+            # As after a power cut: what the disk had not written yet is lost.
+            print(f"warning: {error}", file=sys.stderr)
+            self.path.unlink()
+            return None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Read a checkpoint; NumPy compares the checksum of every array."""
+    with np.load(path, allow_pickle=False) as file:
+        saved: dict[str, Any] = {
+            kind: [file[key] for key in sorted(file.files) if key.startswith(f"{kind}/")]
+            for kind in ("model", "optimizer", "best")
+        }
+        saved["state"] = json.loads(file["state"].tobytes())
+        if sorted(file.files) != sorted([*saved["state"]["arrays"], "state"]):
+            raise ValueError("an array is missing")
+    return saved
 
 
 def _numbered(kind: str, values: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:

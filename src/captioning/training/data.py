@@ -9,25 +9,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-import pyarrow.parquet as pq
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from captioning.core.errors import InputError
-from captioning.core.splits import INDEX
+from captioning.core.splits import INDEX, SPLITS
 from captioning.data.record_folder import RecordFolder
 from captioning.params.stages import TrainParams
-from captioning.text import load_vocabulary
+from captioning.text import load_bias, load_counts, load_vocabulary
+from captioning.text.statistics import BIAS_FILE, COUNTS_FILE
 from captioning.training.batches import (
     evaluation_batches,
     reference_batches,
     training_batches,
 )
 from captioning.training.examples import Examples, feature_shape, first_examples
-
-# Written by the vocabulary stage beside the vocabulary's own files.
-_COUNTS_FILE, _BIAS_FILE = "counts.parquet", "output_bias.npy"
 
 
 class MeasuredBatches(NamedTuple):
@@ -66,17 +61,18 @@ class TrainingData:
         self.features, self.tokens = RecordFolder.open(features), RecordFolder.open(tokens)
         folder = Path(vocabulary)
         self.vocabulary = load_vocabulary(folder)
-        if self.tokens.extra["vocabulary_sha256"] != self.vocabulary.sha256:
+        if self.tokens.extra.get("vocabulary_sha256") != self.vocabulary.sha256:
             raise InputError(
                 f"{tokens} was written with another vocabulary: run `dvc repro tokens`"
             )
+        _check_same_images(self.features, self.tokens)
         self.params = params
-        self.counts: NDArray[np.int64] = pq.read_table(folder / _COUNTS_FILE)["count"].to_numpy()
-        self.output_bias: NDArray[np.float32] = np.load(folder / _BIAS_FILE)
+        self.counts = load_counts(folder, self.vocabulary)
+        self.output_bias = load_bias(folder, self.counts)
         self.files = [
             self.features.folder / INDEX,
             self.tokens.folder / INDEX,
-            *(folder / name for name in (*self.vocabulary.files, _COUNTS_FILE, _BIAS_FILE)),
+            *(folder / name for name in (*self.vocabulary.files, COUNTS_FILE, BIAS_FILE)),
         ]
 
     @property
@@ -124,3 +120,16 @@ class TrainingData:
         """The first `train.sample_images` validation images."""
         count = self.params.sample_images
         return first_examples(self.features, self.tokens, self.vocabulary, "validation", count)
+
+
+def _check_same_images(features: RecordFolder, tokens: RecordFolder) -> None:
+    """Check that the shards of both folders hold equally many images."""
+    for split in SPLITS:
+        one, other = (
+            [shard["examples"] for shard in folder.splits[split]] for folder in (features, tokens)
+        )
+        if one != other:
+            raise InputError(
+                f"{features.folder} and {tokens.folder} have different {split} images "
+                f"({one} and {other} in their shards): run `dvc repro`"
+            )
