@@ -99,10 +99,10 @@ def decoder_with_dropout():
     return make_decoder(max_length=8, dropout=0.2, residual_dropout=0.2)
 
 
-def run_refine(folder, epochs: int, samples=None, **changes):
+def run_refine(folder, epochs: int, samples=None, learning_rate=0.02, **changes):
     decoder = decoder_with_dropout()
     settings = PARAMS.train.self_critical.model_copy(
-        update={"epochs": epochs, "learning_rate": 0.02, "captions": 4}
+        update={"epochs": epochs, "learning_rate": learning_rate, "captions": 4}
     )
     params = PARAMS.train.model_copy(update={"self_critical": settings, **changes})
     curves, checkpoint = folder / "curves.csv", folder / "checkpoint.npz"
@@ -156,3 +156,14 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(tmp_path):
     rows = [line.split(",") for line in found[2].decode().splitlines()[1:]]
     assert len(rows) == found[1].reports == 5
     assert found[1].best["val_reward"] == max(float(row[4]) for row in rows)
+
+
+def test_a_phase_that_diverges_at_once_leaves_the_weights_of_the_phase_before(tmp_path, capsys):
+    weights, result, curves = run_refine(tmp_path, 2, learning_rate=1e38)
+    assert result is not None and (result.reports, result.best) == (0, {})
+    assert curves.count(b"\n") == 1
+    printed = capsys.readouterr().out
+    assert "lower train.self_critical.learning_rate (1e+38); the weights before" in printed
+    untouched = decoder_with_dropout().get_weights()
+    for one, other in zip(weights, untouched, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -72,6 +72,7 @@ def fit(
         monitor="val_cross_entropy" if by_loss else "val_accuracy",
         mode="min" if by_loss else "max",
         patience=params.patience,
+        remedy=f"lower train.learning_rate ({params.learning_rate:g})",
     )
     validation = Validation(measured)
     averaging = (

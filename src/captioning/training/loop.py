@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from captioning.training.checkpoints import Checkpoint, Recorder
 from captioning.training.curves import CurveWriter
+from captioning.training.divergence import FiniteReports, NotFiniteError, keep_best
 from captioning.training.progress import Progress
 
 
@@ -40,6 +41,7 @@ class ReportPlan:
         monitor: the figure that early stopping watches.
         mode: `min` or `max`: whether lower or higher is better.
         patience: reports without improvement before the run stops; None means never.
+        remedy: what to change where the figures are no longer finite.
     """
 
     title: str
@@ -48,6 +50,7 @@ class ReportPlan:
     monitor: str
     mode: str
     patience: int | None
+    remedy: str
 
 
 def run(
@@ -75,6 +78,10 @@ def run(
         checkpoint: path of the training state; a run that finds one resumes from it.
         untrained: list that holds, after training, the figures of the untrained model.
         validation_data: batches for Keras' own validation after every report.
+
+    Raises:
+        DivergedError: the first report is not finite. If a later one is, training stops, and the
+            best weights of the reports before it are kept.
     """
     stopper = keras.callbacks.EarlyStopping(
         plan.monitor,
@@ -94,16 +101,22 @@ def run(
         columns=writer.columns,
         resumed=resume.reports,
     )
-    model.fit(
-        batches.skip(resume.reports * plan.steps),
-        initial_epoch=resume.reports,
-        epochs=resume.reports if resume.finished else plan.number,
-        steps_per_epoch=plan.steps,
-        shuffle=False,
-        callbacks=[*measures, stopper, progress, *others, resume],
-        validation_data=validation_data,
-        verbose=0,
-    )
+    finite = FiniteReports(plan.title, writer.columns, untrained)
+    try:
+        model.fit(
+            batches.skip(resume.reports * plan.steps),
+            initial_epoch=resume.reports,
+            epochs=resume.reports if resume.finished else plan.number,
+            steps_per_epoch=plan.steps,
+            shuffle=False,
+            callbacks=[*measures, finite, stopper, progress, *others, resume],
+            validation_data=validation_data,
+            verbose=0,
+        )
+    except NotFiniteError as error:
+        progress.close()
+        keep_best(model, stopper.best_weights, str(error), plan.remedy)
+        resume.finish()
     best = (min if plan.mode == "min" else max)(writer.rows, key=lambda row: row[plan.monitor])
     if stopper.stopped_epoch:
         print(f"Stopped early: no better {plan.monitor} in {plan.patience} reports")

@@ -67,6 +67,10 @@ class Progress(keras.callbacks.Callback):
             times += f", at most {duration((now - self._begin) / done * left)} left"
         print(f"{self.title} {epoch + 1}/{self.reports}: {figures} ({times})")
 
+    def close(self) -> None:
+        """Remove the bar of a report that comes to no end."""
+        self._bar.close()
+
 
 def duration(seconds: float) -> str:
     """Such as `17 s`, `2 min 5 s` or `3 h 20 min`."""

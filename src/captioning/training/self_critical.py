@@ -21,6 +21,7 @@ from captioning.model import CaptionDecoder
 from captioning.params.stages import TrainParams
 from captioning.training.curves import CurveWriter
 from captioning.training.data import TrainingData
+from captioning.training.divergence import DivergedError
 from captioning.training.loop import FitResult, ReportPlan, run
 from captioning.training.losses import weighted_cross_entropy
 from captioning.training.optimizer import make_optimizer
@@ -132,7 +133,8 @@ def refine(
         checkpoint: path of the training state; a run that finds one resumes from it.
 
     Returns:
-        None where `self_critical.epochs` is 0.
+        None where `self_critical.epochs` is 0. If even the first epoch's figures are not finite,
+        no report is counted, and the decoder keeps the weights that it had.
     """
     settings = params.self_critical
     steps = data.steps_per_epoch
@@ -148,19 +150,26 @@ def refine(
         clip_norm=params.clip_norm,
     )
     model.compile(optimizer=optimizer, jit_compile=False)
-    return run(
-        model,
-        batches=data.references("train", params.seed),
-        plan=ReportPlan(
-            title="Self-critical epoch",
-            number=settings.epochs,
-            steps=steps,
-            monitor="val_reward",
-            mode="max",
-            patience=params.patience,
-        ),
-        writer=writer,
-        recorders=[samples],
-        checkpoint=checkpoint,
-        validation_data=data.references("validation"),
-    )
+    before = model.get_weights()
+    try:
+        return run(
+            model,
+            batches=data.references("train", params.seed),
+            plan=ReportPlan(
+                title="Self-critical epoch",
+                number=settings.epochs,
+                steps=steps,
+                monitor="val_reward",
+                mode="max",
+                patience=params.patience,
+                remedy=f"lower train.self_critical.learning_rate ({settings.learning_rate:g})",
+            ),
+            writer=writer,
+            recorders=[samples],
+            checkpoint=checkpoint,
+            validation_data=data.references("validation"),
+        )
+    except DivergedError as error:
+        model.set_weights(before)
+        print(f"warning: {error}; the weights before self-critical training are kept")
+        return FitResult(best={}, reports=0, untrained={})

@@ -33,7 +33,8 @@ def training_summary(
 
     Returns:
         `parameters`, `reports`, `best`; `untrained`, the loss before the first step and the
-        entropies that it should be near, in nats; and `self_critical`, if there was such training.
+        entropies that it should be near, in nats; and `self_critical`, if there was such training
+        (without `best` where its first report was not finite).
     """
     summary: dict[str, Any] = {
         "parameters": decoder.count_params(),
@@ -46,5 +47,7 @@ def training_summary(
         },
     }
     if refined is not None:
-        summary["self_critical"] = {"reports": refined.reports, "best": refined.best}
+        summary["self_critical"] = {"reports": refined.reports}
+        if refined.best:
+            summary["self_critical"]["best"] = refined.best
     return summary
