@@ -29,7 +29,7 @@ def features(params: Params) -> None:
         # Only where the environment names a cluster or an object store.
         extract_remotely("data/raw", scratch, extractor, params.features.dtype)
         summary = write_features("data/raw", folder, extractor, params.features.dtype, scratch)
-    write_json("metrics/features.json", summary)
+        write_json("metrics/features.json", summary)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def train(params: Params) -> None:
         )
         with fresh_folder("data/model") as folder:
             save_bundle(folder, Bundle(decoder, data.vocabulary, dict(data.features.extra)))
-    write_json("metrics/train.json", training_summary(decoder, data.counts, fitted, refined))
+        write_json("metrics/train.json", training_summary(decoder, data.counts, fitted, refined))
 
 
 if __name__ == "__main__":

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import sys
 from collections.abc import Callable
 
 from captioning.core.errors import InputError
 from captioning.params.stages import Params, load_params
+from captioning.runtime.finished_work import remove_recorded_work
 from captioning.runtime.quiet import quiet_tensorflow
 
 _ADVICE = {
@@ -19,6 +21,12 @@ _ADVICE = {
     errno.EPERM: "make the folder writable",
     errno.ENAMETOOLONG: "use a shorter path",
 }
+# DVC deletes the outputs of a stage before it runs the stage, also where the params are wrong.
+_GOING_BACK = (
+    "\nnote: DVC deleted this stage's former results before it started it; to get them back, give "
+    "params.yaml its former values (`git restore params.yaml`) and run `dvc repro`, which takes "
+    "them from DVC's cache"
+)
 _RESUME = "run `dvc repro` again to resume"
 
 
@@ -37,10 +45,11 @@ def stage_main(stage: Callable[[Params], None], *results: str) -> None:
         sys.stdout.reconfigure(line_buffering=True)
     try:
         params = load_params()
+        remove_recorded_work()
         with quiet_tensorflow():
             stage(params)
     except InputError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {error}{_lost_results()}")
     except KeyboardInterrupt:
         print(f"interrupted: {_RESUME}", file=sys.stderr)
         sys.exit(130)
@@ -64,3 +73,8 @@ def _out_of_memory(error: Exception) -> bool:
     """Whether Python, NumPy or TensorFlow could not allocate memory."""
     # TensorFlow's exception by its name: most stages fail before TensorFlow is imported.
     return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
+
+
+def _lost_results() -> str:
+    """How to get back what DVC deleted; empty where it did not start this process."""
+    return _GOING_BACK if "DVC_STAGE" in os.environ else ""

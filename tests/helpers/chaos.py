@@ -5,7 +5,8 @@
 One small repository is reproduced undisturbed; in another like it, stages are killed (SIGKILL, the
 whole process group) at random moments, about half of the time while a file is being written. After
 each stage's kills, `dvc repro` resumes, and `dvc.lock` and all figures must be those of the
-undisturbed run.
+undisturbed run. The last kills of `features` and `train` are no accident: the work has ended, but
+its figures are not written yet, or DVC computes checksums. The work must not begin again.
 """
 
 from __future__ import annotations
@@ -40,6 +41,13 @@ WRITES = {
     "train": ".scratch/train/*/.*.partial.*",
     "evaluate": "metrics/**/.*.partial.*",
 }
+# What appears when a stage's work has ended: first an output, then the note that all are written.
+ENDED = {
+    "features": ("data/features/*.tfrecord", ".scratch/features/*/ended.json"),
+    "train": ("data/model/decoder.keras", ".scratch/train/*/ended.json"),
+}
+# The state that must survive.
+STATE = {"features": "*.tfrecord", "train": "*.npz"}
 LONGER = {
     "train.epochs": 6,
     "train.patience": None,
@@ -79,15 +87,52 @@ def torment(folder: Path, number: int, chance: random.Random) -> list[Kill]:
         dvc(undisturbed, "repro", stage)
         seconds = time.monotonic() - started
         share = number // len(STAGES) + (index < number % len(STAGES))
-        kills += kill_often(repository, stage, share, seconds, chance)
+        moments = ENDED.get(stage, ())
+        kills += kill_often(repository, stage, share - len(moments), seconds, chance)
+        for moment in moments:
+            kills.append(kill_at_the_end(repository, stage, moment))
+        before = state(repository, stage)
         output = dvc(repository, "repro", stage)
+        assert not moments or before, f"{stage}: its state was lost"
+        assert state(repository, stage) == before, f"{stage}: work that had ended was done again"
         if stage == "train":
             resumed = re.search(r"Resuming after epoch (\d+)/", output)
             print(f"train: resumed after epoch {resumed[1] if resumed else 0}", flush=True)
         assert results(repository) == results(undisturbed), f"{stage}: other results"
-        assert not list((repository / ".scratch").glob("*/*")), f"{stage}: scratch left behind"
         print(f"{stage}: {share} kills, same bytes", flush=True)
+    # Each stage removed the state of those before it; evaluate itself has none.
+    assert not list((repository / ".scratch").glob("*/*")), "scratch left behind"
     return kills
+
+
+def state(repository: Path, stage: str) -> dict[str, int]:
+    """The files of a stage's state, with the times at which they were written."""
+    if stage not in STATE:
+        return {}
+    found = (repository / ".scratch" / stage).glob(f"*/{STATE[stage]}")
+    return {path.name: path.stat().st_mtime_ns for path in found}
+
+
+def kill_at_the_end(repository: Path, stage: str, moment: str) -> Kill:
+    """Start a stage, and kill it as soon as a file exists that shows that its work has ended."""
+    lock = repository / "dvc.lock"
+    before, began = lock.read_bytes(), time.time_ns()
+    process, started = start(repository, stage), time.monotonic()
+    while process.poll() is None and not appeared(repository, moment, began):
+        time.sleep(0.0005)
+    assert process.poll() is None, f"{stage} ended before it could be killed at {moment}"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert lock.read_bytes() == before, f"{stage}: killed too late"
+    return Kill(stage, False, time.monotonic() - started)
+
+
+def appeared(repository: Path, pattern: str, began: int) -> bool:
+    """Whether there is a file that got its name after a time, in nanoseconds."""
+    try:
+        return any(path.stat().st_ctime_ns > began for path in repository.glob(pattern))
+    except FileNotFoundError:
+        return False
 
 
 def kill_often(
@@ -126,18 +171,9 @@ def results(repository: Path) -> dict[str, bytes]:
 
 def kill(repository: Path, stage: str, seconds: float, chance: random.Random) -> Kill | None:
     """Start a stage and kill it, unless it ends first: at a random moment or in mid-writing."""
-    command = [sys.executable, "-m", "dvc", "repro", "--single-item", stage]
     in_writing = chance.random() < 0.5
     moment = chance.uniform(0.1, 1.0) * seconds
-    process = subprocess.Popen(
-        command,
-        cwd=repository,
-        env=ENVIRONMENT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    started = time.monotonic()
+    process, started = start(repository, stage), time.monotonic()
     writing = False
     while process.poll() is None and not writing:
         passed = time.monotonic() - started
@@ -152,6 +188,18 @@ def kill(repository: Path, stage: str, seconds: float, chance: random.Random) ->
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     return None if ended else Kill(stage, writing, passed)
+
+
+def start(repository: Path, stage: str) -> subprocess.Popen[bytes]:
+    """Start a stage in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "dvc", "repro", "--single-item", stage],
+        cwd=repository,
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def table(kills: Sequence[Kill]) -> str:

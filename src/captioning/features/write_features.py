@@ -46,8 +46,8 @@ def write_features(
         folder: where the shards and their index are written.
         extractor: frozen backbone.
         dtype: dtype of the stored features, `float16` or `float32`.
-        scratch: folder for finished shards until all shards are finished. Shards that an
-            interrupted run left there are not extracted again. None writes to `folder` directly.
+        scratch: folder for finished shards, which stay there. Shards that an interrupted run left
+            there are not extracted again. None writes to `folder` directly.
 
     Returns:
         The figures of `feature_summary`.
@@ -66,7 +66,7 @@ def write_features(
             splits[split] = write_shards(scratch or folder, split, spec, shards, resume)
     if scratch is not None:
         for path in scratch.glob("*.tfrecord"):
-            shutil.move(path, folder / path.name)
+            _link(path, folder / path.name)
     source = {
         "extractor": extractor.name,
         "image_size": extractor.image_size,
@@ -74,6 +74,14 @@ def write_features(
     }
     write_index(folder, spec, splits, source)
     return feature_summary(extractor, dtype, splits)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Give a file a second name, or copy it where the file system has only one name for a file."""
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def feature_summary(

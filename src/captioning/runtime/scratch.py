@@ -18,6 +18,7 @@ from typing import Any
 
 from captioning.core.errors import InputError
 from captioning.core.files import SCRATCH, sha256
+from captioning.runtime.finished_work import mark_ended, remove_recorded_work
 
 _CODE = Path(__file__).parents[1]
 # Every library that decodes, computes, writes or scores the results of a stage.
@@ -67,13 +68,14 @@ def scratch_folder(
 ) -> Iterator[Path]:
     """Yield the folder that holds what an interrupted run of the same work had finished.
 
-    The folder is removed when the block succeeds. It stays when the block raises an exception or
-    the process is killed.
+    The block writes all results of the stage. The folder stays after it, even if it succeeds, until
+    DVC has recorded the results; see `finished_work`.
 
     Args:
         stage: name of the stage.
         settings, inputs: see `fingerprint`.
     """
+    remove_recorded_work()
     name = fingerprint(settings, inputs)[:16]
     folder = SCRATCH / stage / name
     if folder.parent.is_dir():
@@ -82,4 +84,4 @@ def scratch_folder(
                 shutil.rmtree(other)
     folder.mkdir(parents=True, exist_ok=True)
     yield folder
-    shutil.rmtree(folder)
+    mark_ended(folder, stage)
