@@ -61,6 +61,7 @@ $(DEVELOPERS): locks/developers.txt locks/pipeline.txt pyproject.toml | $(INSTAL
 	@touch $(PIPELINE) $@
 
 repro: $(PIPELINE) ## run the pipeline on the dataset that params.yaml names
+	@$(BIN)/captioning doctor --quiet
 	@$(BIN)/dvc repro
 
 seeds: $(PIPELINE) ## train three seeds as the experiments seed-1, seed-2, seed-3

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from captioning import __version__
 from captioning.cli.caption import add_caption
+from captioning.cli.doctor import add_doctor
 from captioning.cli.experiments import add_compare, add_gate
 from captioning.core.errors import InputError
 
@@ -37,11 +38,13 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = _Parser(
         prog="captioning",
-        description="Caption images with a trained model, compare experiments, check limits.",
+        description="Caption images with a trained model, compare experiments, check limits, and "
+        "repair what interruptions left behind.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_caption(commands)
     add_compare(commands)
     add_gate(commands)
+    add_doctor(commands)
     return parser
