@@ -7,6 +7,7 @@ import _environment  # noqa: F401
 from captioning.core.files import fresh_folder, write_json
 from captioning.download.datasets.base import Rejections
 from captioning.download.datasets.registry import make_dataset
+from captioning.download.own_outputs import check_inputs
 from captioning.download.write_raw import write_raw
 from captioning.params.stages import Params
 from captioning.stage import stage_main
@@ -14,6 +15,7 @@ from captioning.stage import stage_main
 
 def download(params: Params) -> None:
     """Write data/raw and metrics/download.json."""
+    check_inputs(params)
     dataset = make_dataset(params)
     with (
         fresh_folder("data/raw") as folder,

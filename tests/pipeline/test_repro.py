@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -124,9 +125,38 @@ def test_impossible_params_stop_before_any_work(repository):
     params.write_text(good)
     assert "train.batch_images" in output and "greater than or equal to 1" in output
     assert "Traceback" not in output
-    # DVC clears a stage's outputs before it starts: they come back from the cache and from Git.
-    dvc(repository, "checkout")
-    run(repository, "git", "checkout", "-q", "metrics")
+    # DVC deletes a stage's outputs before it starts the stage: they come back as the note says.
+    assert "note: DVC deleted this stage's former results" in output
+    assert not (repository / "data/model").exists()
+    assert "Stage 'train' is cached - skipping run" in dvc(repository, "repro")
+    assert (repository / "data/model/decoder.keras").is_file()
+    assert "up to date" in dvc(repository, "status")
+    assert run(repository, "git", "status", "--short", "metrics", errors=False) == ""
+
+
+def test_going_back_to_a_commit_needs_force_where_results_were_never_finished(repository):
+    samples = repository / "data/train_samples.jsonl"
+    samples.write_text("of a run that was interrupted\n")
+    run(repository, "git", "restore", ".")
+    assert "Use `--force`" in dvc(repository, "checkout", ok=False)
+    dvc(repository, "checkout", "--force")
+    assert "up to date" in dvc(repository, "status")
+
+
+def test_a_damaged_file_comes_back_as_the_message_says(repository):
+    path = repository / "data/model/decoder.keras"
+    times = path.stat()
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.unlink()
+    path.write_bytes(data)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    output = run(repository, sys.executable, "stages/evaluate.py", ok=False)
+    assert "decoder.keras is damaged (its checksum is not that in captioner.json): delete" in output
+    assert "run `dvc checkout data/model`" in output and "Traceback" not in output
+    path.unlink()
+    dvc(repository, "checkout", "data/model")
+    run(repository, sys.executable, "stages/evaluate.py")
     assert "up to date" in dvc(repository, "status")
 
 
