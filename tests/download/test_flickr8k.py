@@ -220,6 +220,15 @@ def test_what_is_not_kaggles_flickr8k_is_refused(tmp_path, monkeypatch, captions
         list(Flickr8k(params).examples(Rejections()))
 
 
+def test_flickr30k_is_not_taken_for_flickr8k(tmp_path):
+    (tmp_path / "results.csv").write_text("image_name| comment_number| comment\n1.jpg| 0| a\n")
+    params = Flickr8kParams(source=str(tmp_path), images_md5=None, captions_md5=None)
+    with pytest.raises(
+        InputError, match=r"contains results\.csv, as Flickr30k does: use dataset: f"
+    ):
+        list(Flickr8k(params).examples(Rejections()))
+
+
 def test_kaggles_captions_in_another_encoding_are_refused(tmp_path, monkeypatch):
     params = kaggle(tmp_path / "kaggle", monkeypatch)
     (tmp_path / "kaggle/captions.txt").write_bytes(KAGGLE.encode("cp1252"))

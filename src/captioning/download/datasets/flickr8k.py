@@ -28,6 +28,7 @@ from captioning.params.datasets import Flickr8kParams
 IMAGES_ARCHIVE = "Flickr8k_Dataset.zip"
 CAPTIONS_ARCHIVE = "Flickr8k_text.zip"
 CAPTIONS_FILE = "Flickr8k.token.txt"
+FLICKR30K_FILE = "results.csv"
 SPLIT_FILES = {
     "train": "Flickr_8k.trainImages.txt",
     "validation": "Flickr_8k.devImages.txt",
@@ -79,11 +80,7 @@ class Flickr8k:
         """
         captions = find_captions(files)
         if captions is None and files.find(CAPTIONS_FILE) is None:
-            raise InputError(
-                f"source {path} contains neither the archives of the release, {CAPTIONS_ARCHIVE} "
-                f"and {IMAGES_ARCHIVE}, nor {CAPTIONS_FILE}, nor Kaggle's {KAGGLE_CAPTIONS} with "
-                "the images: correct the source, or use dataset: folder"
-            )
+            raise _something_else(path, files)
         images_md5, captions_md5 = self._params.images_md5, self._params.captions_md5
         if (images_md5 and path.is_dir()) or (captions_md5 and captions is None):
             what = "the unpacked release" if captions is None else "Kaggle's Flickr8k"
@@ -99,6 +96,20 @@ class Flickr8k:
         else:
             listed = kaggle_images(captions, captions_md5)
         yield from _examples(listed, files, rejections)
+
+
+def _something_else(path: Path, files: ImageFiles) -> InputError:
+    """The error for a source that is neither the release nor Kaggle's Flickr8k."""
+    if files.find(FLICKR30K_FILE) is not None:
+        return InputError(
+            f"source {path} contains {FLICKR30K_FILE}, as Flickr30k does: use dataset: folder, or "
+            "dataset: karpathy, which has its usual splits"
+        )
+    return InputError(
+        f"source {path} contains neither the archives of the release, {CAPTIONS_ARCHIVE} and "
+        f"{IMAGES_ARCHIVE}, nor {CAPTIONS_FILE}, nor Kaggle's {KAGGLE_CAPTIONS} with the images: "
+        "correct the source, or use dataset: folder"
+    )
 
 
 class _Texts(Protocol):
