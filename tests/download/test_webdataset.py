@@ -232,3 +232,20 @@ def test_a_list_of_shards_beside_shards_is_refused(tmp_path):
     (tmp_path / "shards.txt").write_text("s3://b/1.tar\n")
     with pytest.raises(InputError, match=r"has shards and a list of shards, shards\.txt: remove"):
         read(tmp_path)
+
+
+def test_shards_that_the_library_webdataset_writes(tmp_path):
+    """img2dataset writes its shards with this library, too."""
+    webdataset = pytest.importorskip("webdataset")
+    for split, numbers in (("train", range(4)), ("val", [4]), ("test", [5])):
+        with webdataset.TarWriter(str(tmp_path / f"{split}-000000.tar")) as writer:
+            for number in numbers:
+                facts = {"caption": f"über picture {number}", "sha256": "0"}
+                name = f"folder.v1/{number:06d}"
+                writer.write({"__key__": name, "jpg": numbered(number), "json": facts})
+    assert captions(tmp_path) == {
+        f"{split}-000000.tar/folder.v1/{number:06d}.jpg": (f"über picture {number}",)
+        for split, numbers in (("train", range(4)), ("val", [4]), ("test", [5]))
+        for number in numbers
+    }
+    assert sorted(splits(tmp_path).values()) == ["test", *["train"] * 4, "validation"]
