@@ -61,6 +61,12 @@ def test_messages_for_users_pass_unchanged(path):
         raise InputError("set `x`")
 
 
+def test_too_little_memory_is_not_called_damage_alone(path):
+    message = r"json needs more memory than there is; if it should not, it is damaged: delete it"
+    with pytest.raises(InputError, match=message), opening(path):
+        raise MemoryError("Unable to allocate 7 TiB")
+
+
 def test_missing_and_forbidden_files_are_not_called_damaged(path):
     with pytest.raises(InputError, match=r"missing: run `dvc checkout data/model`"):
         read_sealed_json(path.with_name("other.json"))

@@ -63,13 +63,14 @@ def opening(path: Path | str, advice: str | None = None) -> Iterator[None]:
         raise InputError(f"{path} is missing: {advice}") from None
     except (PermissionError, IsADirectoryError) as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    except MemoryError:
+    except Exception as error:
+        # TensorFlow's exception by its name: this module must not import TensorFlow.
+        if not isinstance(error, MemoryError) and type(error).__name__ != "ResourceExhaustedError":
+            raise DamagedError(path, _reason(error), advice) from error
         advice = advice or f"delete it and {restoring(Path(path).parent)}"
         raise InputError(
             f"{path} needs more memory than there is; if it should not, it is damaged: {advice}"
         ) from None
-    except Exception as error:
-        raise DamagedError(path, _reason(error), advice) from error
 
 
 def write_sealed_json(path: Path | str, value: Mapping[str, Any]) -> None:

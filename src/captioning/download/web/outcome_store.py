@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 
+from captioning.core.opening import opening
 from captioning.download.web.shard_fetcher import IMAGE_COLUMN, result_path, stats_path
 
 NO_OUTCOME = "no outcome recorded"
@@ -145,11 +146,13 @@ class OutcomeStore:
 
 def _read(run: Path, block: int, images: bool) -> Iterator[tuple[int, Outcome]]:
     """Yield the rows of a run's file for a block, in any order; none if it is incomplete."""
-    path = result_path(run, block)
-    if not stats_path(run, block).exists():
+    path, stats = result_path(run, block), stats_path(run, block)
+    if not stats.exists():
         return
     columns = ["line", "status", "error_message", "sha256", *([IMAGE_COLUMN] if images else [])]
-    with pq.ParquetFile(path) as file:
+    # Without the counts, it is incomplete.
+    advice = f"delete {stats} and run `dvc repro download`, which fetches its images again"
+    with opening(path, advice), pq.ParquetFile(path) as file:
         for batch in file.iter_batches(columns=columns):
             for row in batch.to_pylist():
                 yield row["line"], _outcome(row)
