@@ -21,6 +21,9 @@ DVCLIVE = "CAPTIONING_DVCLIVE"
 _EXPERIMENT = "DVC_EXP_NAME"
 # A stage deletes its outputs, and DVC would track what lies among them.
 _TRACKED = ("data", "metrics")
+# What `tf.summary.scalar` writes; that function needs the package `tensorboard`, which only shows.
+_SCALAR = tf.compat.v1.SummaryMetadata(data_class="DATA_CLASS_SCALAR")
+_SCALAR.plugin_data.plugin_name = "scalars"
 
 Rows = Sequence[Mapping[str, float]]
 
@@ -75,7 +78,7 @@ class TensorBoardCurves:
         with self._writer.as_default():
             for row in rows[self._shown :]:
                 for figure, value in _figures(row).items():
-                    tf.summary.scalar(figure, value, step=int(row["step"]))
+                    tf.summary.write(figure, value, step=int(row["step"]), metadata=_SCALAR)
         self._writer.flush()
         self._shown = len(rows)
 
