@@ -173,4 +173,4 @@ class Ours(Work):
         return {"captions": captions, "flops_per_image": flops}
 
     def _decode(self) -> Any:
-        return decode_all(self.decoder, self.maps, _DECODED)["tokens"]
+        return decode_all(self.decoder, self.maps, _DECODED)["tokens"][:, 0]

@@ -110,8 +110,9 @@ class Captioner(Bundle):
             Captions, their log-probabilities float32 `[B]`, and their token ids int32 `[B, T]`.
         """
         out = decode_all(decoder, self.features(images), batch_images)
-        captions = [self.vocabulary.decode(row) for row in out["tokens"].tolist()]
-        return captions, out["log_probability"], out["tokens"]
+        tokens = out["tokens"][:, 0]
+        captions = [self.vocabulary.decode(row) for row in tokens.tolist()]
+        return captions, out["log_probability"][:, 0], tokens
 
     def attention(
         self, images: NDArray[Any], tokens: NDArray[np.int32], batch_images: int = 64

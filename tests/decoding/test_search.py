@@ -96,7 +96,7 @@ def test_sampling_follows_the_seed_and_the_probabilities():
 
     def first_tokens(temperature: float, seed: int) -> np.ndarray:
         decoder = Sampler(TableDecoder(table), temperature, seed)
-        return decoder.predict(many, batch_size=500, verbose=0)["tokens"][:, 1]
+        return decoder.predict(many, batch_size=500, verbose=0)["tokens"][:, 0, 1]
 
     assert (first_tokens(1.0, 1) == first_tokens(1.0, 1)).all()
     assert (first_tokens(1.0, 1) != first_tokens(1.0, 2)).any()
@@ -134,7 +134,7 @@ def test_a_wide_beam_finds_the_most_probable_of_all_captions():
     model = untrained_decoder()
     found = BeamSearch(model, 64, 0.0).predict(FEATURES, verbose=0)
     for row, log_p, feature in zip(
-        found["tokens"].tolist(), found["log_probability"], FEATURES, strict=True
+        found["tokens"][:, 0].tolist(), found["log_probability"][:, 0], FEATURES, strict=True
     ):
         best, best_log_p = best_of_all_captions(model, feature)
         assert [token for token in row if token != PAD] == best
@@ -147,7 +147,7 @@ def test_beam_search_agrees_with_a_simple_search_without_cache(penalty):
     model = untrained_decoder()
     found = BeamSearch(model, 3, penalty).predict(FEATURES, verbose=0)
     for row, log_p, feature in zip(
-        found["tokens"].tolist(), found["log_probability"], FEATURES, strict=True
+        found["tokens"][:, 0].tolist(), found["log_probability"][:, 0], FEATURES, strict=True
     ):
         wanted, total = simple_beam_search(model, feature, 3, penalty)
         assert [token for token in row if token != PAD] == wanted

@@ -51,5 +51,5 @@ def untrained_decoder(**changes) -> CaptionDecoder:
 
 
 def found_tokens(search) -> list[list[int]]:
-    """Token ids of the captions of `FEATURES`."""
-    return search.predict(FEATURES, verbose=0)["tokens"].tolist()
+    """Token ids of the best captions of `FEATURES`."""
+    return search.predict(FEATURES, verbose=0)["tokens"][:, 0].tolist()

@@ -79,7 +79,7 @@ def test_rewarded_words_become_more_likely():
     assert history["reward"][0] < 1.5
     assert history["reward"][-1] > 5
     assert history["val_reward"][-1] == 7
-    assert (Sampler(decoder, 0.0)(FEATURES)["tokens"].numpy()[:, 1:] == 8).all()
+    assert (Sampler(decoder, 0.0)(FEATURES)["tokens"].numpy()[:, 0, 1:] == 8).all()
 
 
 class Data:

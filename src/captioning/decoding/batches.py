@@ -2,7 +2,7 @@
 
 This module runs on any Keras backend.
 
-Legend: `B` images, `T` tokens (`max_length`), `C` feature channels.
+Legend: `B` images, `N` captions per image, `T` tokens (`max_length`), `C` feature channels.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def decode_all(
         batch_images: number of images in a batch.
 
     Returns:
-        The results of the search for all images: `tokens` int32 `[B, T]` and `log_probability`
-        float32 `[B]`.
+        The results of the search for all images: `tokens` int32 `[B, N, T]` and `log_probability`
+        float32 `[B, N]`.
     """
     starts = range(0, len(features), batch_images)
     batches = [features[start : start + batch_images] for start in starts]

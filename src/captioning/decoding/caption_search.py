@@ -84,9 +84,7 @@ class CaptionSearch(keras.Model):
         raise NotImplementedError
 
 
-def best_first(
-    ranks: Any, sequences: Any, log_probability: Any, number: int
-) -> tuple[Any, Any]:
+def best_first(ranks: Any, sequences: Any, log_probability: Any, number: int) -> tuple[Any, Any]:
     """The `number` captions of each image with the highest ranks, the best first.
 
     Args:

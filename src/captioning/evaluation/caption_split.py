@@ -119,7 +119,7 @@ def _caption_images(
     missing = -len(images) % batch_images
     padded = np.pad(features, ((0, missing), (0, 0), (0, 0), (0, 0)))
     found = decode_all(decoder, padded, batch_images)
-    tokens, log_probabilities = found["tokens"], found["log_probability"]
+    tokens, log_probabilities = found["tokens"][:, 0], found["log_probability"][:, 0]
     attention = attention_maps(bundle.decoder, padded, tokens, batch_images)
     for index, (row, _) in enumerate(images):
         ids = tokens[index].tolist()

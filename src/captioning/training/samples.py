@@ -66,7 +66,7 @@ class SampleCaptions(keras.callbacks.Callback):
         captions = {
             temperature: [
                 self.vocabulary.decode(row)
-                for row in sampler.predict(self.features, verbose=0)["tokens"].tolist()
+                for row in sampler.predict(self.features, verbose=0)["tokens"][:, 0].tolist()
             ]
             for temperature, sampler in self.samplers.items()
         }

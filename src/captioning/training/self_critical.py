@@ -56,7 +56,7 @@ class SelfCritical(keras.Model):
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Greedy captions int32 `[B, T]` for feature maps `[B, height, width, C]`."""
+        """Greedy captions int32 `[B, 1, T]` for feature maps `[B, height, width, C]`."""
         return self.greedy(inputs)["tokens"]
 
     def train_step(self, data: Any) -> dict[str, Any]:
@@ -77,7 +77,7 @@ class SelfCritical(keras.Model):
     def test_step(self, data: Any) -> dict[str, Any]:
         """Measure the reward of the greedy captions."""
         features, references = data
-        self.mean_reward.update_state(self._rewards(self(features)[:, None], references))
+        self.mean_reward.update_state(self._rewards(self(features), references))
         return {"reward": self.mean_reward.result()}
 
     @property
