@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import _environment  # noqa: F401
 
 from captioning.core.files import fresh_folder, write_json
@@ -15,8 +17,8 @@ PICTURES = "metrics/captions"
 PICTURE_LIST = "metrics/captions.json"
 
 
-def evaluate(params: Params) -> None:
-    """Write predictions, pictures, figures and scores, and print the scores in the last lines."""
+def evaluate(params: Params) -> Iterable[str]:
+    """Write predictions, pictures, figures and scores; return lines that say the scores."""
     # Imported here, so that wrong params are reported without waiting for TensorFlow.
     from captioning.evaluation.words import ScoringTokenizer
 
@@ -56,9 +58,8 @@ def evaluate(params: Params) -> None:
     )
     write_json(SCORES, scores.intervals)
     write_json(FIGURES, scores.figures)
-    print(f"evaluate: {PREDICTIONS}, {SCORES}, {FIGURES}, {PICTURES}, {PICTURE_LIST}")
-    print("\n".join(closing_lines(scores, captions)))
+    return closing_lines(scores, captions)
 
 
 if __name__ == "__main__":
-    stage_main(evaluate)
+    stage_main(evaluate, PREDICTIONS, SCORES, PICTURE_LIST, FIGURES, PICTURES)

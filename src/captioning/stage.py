@@ -6,7 +6,7 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from captioning.core.errors import InputError
 from captioning.params.stages import Params, load_params
@@ -30,14 +30,14 @@ _GOING_BACK = (
 _RESUME = "run `dvc repro` again to resume"
 
 
-def stage_main(stage: Callable[[Params], None], *results: str) -> None:
+def stage_main(stage: Callable[[Params], Iterable[str] | None], *results: str) -> None:
     """Run `stage` with the params of the current folder, then print where its results are.
 
     An `InputError`, a full disk, a folder that cannot be written to, too little memory and Ctrl-C
     end the process with one line instead of a traceback.
 
     Args:
-        stage: does the stage's work.
+        stage: does the stage's work; may return lines to print at the very end.
         results: the files and folders that the stage writes.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -47,7 +47,7 @@ def stage_main(stage: Callable[[Params], None], *results: str) -> None:
         params = load_params()
         remove_recorded_work()
         with quiet_tensorflow():
-            stage(params)
+            closing_lines = stage(params)
     except InputError as error:
         sys.exit(f"error: {error}{_lost_results()}")
     except KeyboardInterrupt:
@@ -67,6 +67,8 @@ def stage_main(stage: Callable[[Params], None], *results: str) -> None:
         )
     if results:
         print(f"{stage.__name__}: {', '.join(results)}")
+    for line in closing_lines or ():
+        print(line)
 
 
 def _out_of_memory(error: Exception) -> bool:
