@@ -95,6 +95,7 @@ def test_event_files_for_tensorboard_change_no_result(repository):
     assert "up to date" in dvc(repository, "status")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("cores", "link"), [(1, "hardlink"), (2, "symlink")])
 def test_another_user_folder_number_of_cores_and_kind_of_link_give_the_same_bytes(
     repository, tmp_path, cores, link
