@@ -18,6 +18,7 @@ def s3_server() -> Iterator[dict[str, str]]:
         The environment variables that were set, for other processes.
     """
     from moto.server import ThreadedMotoServer
+    from s3fs import S3FileSystem
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
@@ -35,6 +36,8 @@ def s3_server() -> Iterator[dict[str, str]]:
             for name, value in environment.items():
                 patch.setenv(name, value)
             client().create_bucket(Bucket=BUCKET)
+            # File systems that an earlier test opened still know the endpoint of its server.
+            S3FileSystem.clear_instance_cache()
             yield environment
     finally:
         server.stop()

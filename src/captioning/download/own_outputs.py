@@ -37,7 +37,7 @@ def check_inputs(params: Params) -> None:
     Raises:
         InputError: there is such a place; the message names its key.
     """
-    section = params.datasets.model_dump()[params.dataset]
+    section = getattr(params.datasets, params.dataset).model_dump()
     places = dict(_places(f"datasets.{params.dataset}", section))
     if source := os.environ.get(_SOURCE_VARIABLE):
         places[_SOURCE_VARIABLE] = source
