@@ -103,7 +103,7 @@ class BenchData:
                 split: write_shards(self.work / name, split, whole.spec, [examples[split]])
                 for split in SPLITS
             }
-            write_index(self.work / name, whole.spec, shards, whole.extra)
+            write_index(self.work / name, whole.spec, {**shards, "test": []}, whole.extra)
 
 
 class ShareWriter(Work):
