@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable
 
 from captioning.core.errors import InputError
+from captioning.core.opening import is_out_of_memory
 from captioning.params.stages import Params, load_params
 from captioning.runtime.finished_work import remove_recorded_work
 from captioning.runtime.quiet import quiet_tensorflow
@@ -59,7 +60,7 @@ def stage_main(stage: Callable[[Params], Iterable[str] | None], *results: str) -
         place = f"{error.filename}: " if error.filename else ""
         sys.exit(f"error: {place}{error.strerror}: {_ADVICE[error.errno]}, then {_RESUME}")
     except Exception as error:
-        if not _out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         sys.exit(
             "error: not enough memory: lower the numbers in params.yaml that say how much is held "
@@ -69,12 +70,6 @@ def stage_main(stage: Callable[[Params], Iterable[str] | None], *results: str) -
         print(f"{stage.__name__}: {', '.join(results)}")
     for line in closing_lines or ():
         print(line)
-
-
-def _out_of_memory(error: Exception) -> bool:
-    """Whether Python, NumPy or TensorFlow could not allocate memory."""
-    # TensorFlow's exception by its name: most stages fail before TensorFlow is imported.
-    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
 
 
 def _lost_results() -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-from experiments import PARAMS, SCRIPT, STAGES, cached, experiment, git, run_dvc
+from experiments import cached, commit_first_run, experiment, git, run_dvc
 
 from captioning.cli.main import main
 from captioning.experiments.revisions import find_revision
@@ -24,14 +23,7 @@ def subproject(tmp_path_factory) -> Path:
     for key, value in (("user.name", "t"), ("user.email", "t@example.org")):
         git(folder / "many", "config", key, value)
     run_dvc(root, "init", "--subdir")
-    config = "[core]\n    analytics = false\n    remote = far\n['remote \"far\"']\n"
-    (root / ".dvc/config").write_text(f"{config}    url = {folder / 'remote'}\n")
-    (root / "evaluate.py").write_text(SCRIPT)
-    (root / "dvc.yaml").write_text(STAGES.format(python=sys.executable))
-    (root / "params.yaml").write_text(PARAMS)
-    run_dvc(root, "repro")
-    git(root, "add", "--all")
-    git(root, "commit", "--quiet", "--message", "start")
+    commit_first_run(root, folder / "remote")
     run_dvc(root, "push")
     cached(root).unlink()
     experiment(root, "worse", "model.error=0.8")

@@ -95,6 +95,18 @@ def run_dvc(folder: Path, *arguments: str) -> None:
         assert dvc.cli.main([*arguments, "--quiet"]) == 0, arguments
 
 
+def commit_first_run(root: Path, remote: Path) -> None:
+    """Write the project's files into a new DVC repository, reproduce it, and commit."""
+    config = "[core]\n    analytics = false\n    remote = far\n['remote \"far\"']\n"
+    (root / ".dvc/config").write_text(f"{config}    url = {remote}\n")
+    (root / "evaluate.py").write_text(SCRIPT)
+    (root / "dvc.yaml").write_text(STAGES.format(python=sys.executable))
+    (root / "params.yaml").write_text(PARAMS)
+    run_dvc(root, "repro")
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "start")
+
+
 def make_repository(folder: Path) -> Path:
     root = folder / "project"
     root.mkdir()
@@ -102,14 +114,7 @@ def make_repository(folder: Path) -> Path:
     git(root, "config", "user.name", "t")
     git(root, "config", "user.email", "t@example.org")
     run_dvc(root, "init")
-    config = "[core]\n    analytics = false\n    remote = far\n['remote \"far\"']\n"
-    (root / ".dvc/config").write_text(f"{config}    url = {folder / 'remote'}\n")
-    (root / "evaluate.py").write_text(SCRIPT)
-    (root / "dvc.yaml").write_text(STAGES.format(python=sys.executable))
-    (root / "params.yaml").write_text(PARAMS)
-    run_dvc(root, "repro")
-    git(root, "add", "--all")
-    git(root, "commit", "--quiet", "--message", "start")
+    commit_first_run(root, folder / "remote")
     git(root, "tag", "v1")
     experiment(root, "s2", "train.seed=2")
     experiment(root, "s3", "train.seed=3")

@@ -64,13 +64,18 @@ def opening(path: Path | str, advice: str | None = None) -> Iterator[None]:
     except (PermissionError, IsADirectoryError) as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except Exception as error:
-        # TensorFlow's exception by its name: this module must not import TensorFlow.
-        if not isinstance(error, MemoryError) and type(error).__name__ != "ResourceExhaustedError":
+        if not is_out_of_memory(error):
             raise DamagedError(path, _reason(error), advice) from error
         advice = advice or f"delete it and {restoring(Path(path).parent)}"
         raise InputError(
             f"{path} needs more memory than there is; if it should not, it is damaged: {advice}"
         ) from None
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether Python, NumPy or TensorFlow could not allocate memory."""
+    # TensorFlow's exception by its name: this module must not import TensorFlow.
+    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
 
 
 def write_sealed_json(path: Path | str, value: Mapping[str, Any]) -> None:

@@ -46,20 +46,20 @@ class Constraints:
         log_p = ops.where(banned, IMPOSSIBLE, log_p)
         if self.no_repeat_ngram is None or self.no_repeat_ngram > sequences.shape[2]:
             return log_p
-        return _without(log_p, self._repeating(sequences, position))
+        return _without(log_p, _repeating(sequences, position, self.no_repeat_ngram))
 
-    def _repeating(self, sequences: Any, position: Any) -> Any:
-        """Tokens that would repeat an n-gram, int32 `[B, N, *]`; elsewhere `PAD`, banned anyway."""
-        n = self.no_repeat_ngram or 1
-        number = sequences.shape[2] - n + 1
-        # N-grams that start early enough to be complete.
-        matches = ops.arange(number) + n - 1 <= position
-        for offset in range(n - 1):
-            # The last n - 1 tokens, compared with those at every start.
-            recent = ops.take(sequences, ops.maximum(position - n + 2 + offset, 0), axis=2)
-            each = sequences[:, :, offset : offset + number]
-            matches = ops.logical_and(matches, ops.equal(each, recent[:, :, None]))
-        return ops.where(matches, sequences[:, :, n - 1 :], PAD)
+
+def _repeating(sequences: Any, position: Any, n: int) -> Any:
+    """Tokens that would repeat an n-gram, int32 `[B, N, *]`; elsewhere `PAD`, banned anyway."""
+    number = sequences.shape[2] - n + 1
+    # N-grams that start early enough to be complete.
+    matches = ops.arange(number) + n - 1 <= position
+    for offset in range(n - 1):
+        # The last n - 1 tokens, compared with those at every start.
+        recent = ops.take(sequences, ops.maximum(position - n + 2 + offset, 0), axis=2)
+        each = sequences[:, :, offset : offset + number]
+        matches = ops.logical_and(matches, ops.equal(each, recent[:, :, None]))
+    return ops.where(matches, sequences[:, :, n - 1 :], PAD)
 
 
 def _without(log_p: Any, tokens: Any) -> Any:

@@ -42,7 +42,7 @@ def make_decoder(
     """
     constraints = Constraints(minimum_length, no_repeat_ngram)
     if decoder == "beam":
-        check_beams(beam_width, beam_groups, captions)
+        _check_beams(beam_width, beam_groups, captions)
         return BeamSearch(
             model,
             beam_width,
@@ -65,7 +65,7 @@ def make_decoder(
     )
 
 
-def check_beams(beam_width: int, beam_groups: int = 1, captions: int = 1) -> None:
+def _check_beams(beam_width: int, beam_groups: int, captions: int) -> None:
     """Check numbers that must fit together.
 
     Raises:
