@@ -10,7 +10,7 @@ from captioning.download.datasets.registry import make_dataset
 from captioning.download.own_outputs import check_inputs
 from captioning.download.write_raw import write_raw
 from captioning.params.stages import Params
-from captioning.stage import stage_main
+from captioning.stage.main import stage_main
 
 
 def download(params: Params) -> None:

@@ -9,7 +9,7 @@ from captioning.core.splits import SPLITS
 from captioning.data.raw_table import raw_shards
 from captioning.params.stages import Params
 from captioning.runtime.scratch import scratch_folder
-from captioning.stage import stage_main
+from captioning.stage.main import stage_main
 
 
 def features(params: Params) -> None:

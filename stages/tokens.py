@@ -8,7 +8,7 @@ import _environment  # noqa: F401
 
 from captioning.core.files import fresh_folder, write_json
 from captioning.params.stages import Params
-from captioning.stage import stage_main
+from captioning.stage.main import stage_main
 from captioning.text import load_counts, load_vocabulary
 
 

@@ -9,7 +9,7 @@ import _environment  # noqa: F401
 from captioning.core.files import fresh_folder, write_json
 from captioning.params.stages import Params
 from captioning.runtime.scratch import scratch_folder
-from captioning.stage import stage_main
+from captioning.stage.main import stage_main
 
 
 def train(params: Params) -> None:

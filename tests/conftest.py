@@ -10,7 +10,7 @@ from experiments import make_repository
 
 from captioning.experiments import significance
 
-# As `captioning.runtime.cluster` does; some tests import Ray before.
+# As `captioning.cluster.ray` does; some tests import Ray before.
 os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"
 
 # Files that take a minute or more: begun first, so that no process ends up alone with one.

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from captioning.captioner import Captioner
-from captioning.data.images import decode_image, resize
+from captioning.data.images.decode import decode_image, resize
 from captioning.data.raw_table import read_raw
 from captioning.decoding.search import make_decoder
 from captioning.evaluation.plots import plot_attention

@@ -16,10 +16,10 @@ import pytest
 from imports import ROOT
 from PIL import Image
 
-from captioning.data import image_formats
-from captioning.data.image_formats import FORMATS, IMAGE_SUFFIXES
-from captioning.data.images import ImageError, decode_image
-from captioning.data.jpeg import MAX_SCANS
+from captioning.data.images import formats as image_formats
+from captioning.data.images.decode import ImageError, decode_image
+from captioning.data.images.formats import FORMATS, IMAGE_SUFFIXES
+from captioning.data.images.jpeg import MAX_SCANS
 
 NOT_READ = "image format that is not read"
 POSTSCRIPT = b"""%!PS-Adobe-3.0 EPSF-3.0

@@ -11,8 +11,8 @@ import picture_fuzz
 import pytest
 from imports import ROOT
 
-from captioning.data.image_formats import FORMATS, HEIF
-from captioning.data.images import decode_image
+from captioning.data.images.decode import decode_image
+from captioning.data.images.formats import FORMATS, HEIF
 
 
 def fuzz(form: str, count: int, folder: Path) -> dict[str, int]:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from captioning.data.images import ImageError, decode_image
+from captioning.data.images.decode import ImageError, decode_image
 
 PIXELS = np.random.default_rng(3).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 PIXELS[:10, :10] = (255, 0, 0)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from captioning.core.errors import InputError
-from captioning.data.images import ImageError, decode_image, load_pixels
+from captioning.data.images.decode import ImageError, decode_image, load_pixels
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 

@@ -21,7 +21,7 @@ from url_index import TRAINING, VALIDATION, examples, index, release, shades
 
 from captioning.core.errors import InputError
 from captioning.core.files import read_json
-from captioning.data.images import decode_image
+from captioning.data.images.decode import decode_image
 from captioning.data.raw_table import read_raw
 from captioning.download.datasets.base import Rejections
 from captioning.download.datasets.conceptual_captions.index import FingerprintSet, fingerprint

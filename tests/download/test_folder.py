@@ -11,7 +11,7 @@ import pytest
 from imports import ROOT
 from own_pictures import HF_IMAGE, captions, picture, read, splits, write, write_parquet
 
-from captioning.data import image_formats
+from captioning.data.images import formats as image_formats
 from captioning.download.datasets.folder import Folder
 from captioning.download.datasets.registry import make_dataset
 from captioning.params.stages import load_params

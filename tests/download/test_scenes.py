@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from imports import ROOT
 
-from captioning.data.images import decode_image
+from captioning.data.images.decode import decode_image
 from captioning.download.datasets.base import Example, Rejections
 from captioning.download.datasets.scenes import Scenes
 from captioning.download.datasets.scenes.captions import most_probable_caption

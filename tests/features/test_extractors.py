@@ -14,7 +14,7 @@ import skimage
 from PIL import Image
 
 from captioning.core.errors import InputError
-from captioning.data.images import load_pixels
+from captioning.data.images.decode import load_pixels
 from captioning.extractors import make_extractor
 from captioning.extractors.efficientnet_lite0 import weights_path
 from captioning.extractors.torch_checkpoint import read_checkpoint

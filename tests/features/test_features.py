@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from raw_table import write_scenes
 
 from captioning.core.errors import InputError
-from captioning.data.images import load_pixels
+from captioning.data.images.decode import load_pixels
 from captioning.data.raw_table import raw_shards, read_raw, read_raw_shard
 from captioning.data.record_folder import RecordFolder
 from captioning.features.write_features import (

@@ -10,6 +10,7 @@ from dataclasses import asdict
 import pytest
 from raw_table import write_scenes
 
+from captioning.cluster.object_store import Store
 from captioning.core.files import sha256
 from captioning.core.opening import read_sealed_json
 from captioning.extractors.efficientnet_lite0 import weights_path
@@ -19,7 +20,6 @@ from captioning.features.shard_task import (
     attempts_file,
     extract_shard,
 )
-from captioning.runtime.object_store import Store
 from captioning.runtime.scratch import library_versions
 
 NAME = "train-00000-of-00001"

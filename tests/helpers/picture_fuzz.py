@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from captioning.data.images import ImageError, decode_image, load_pixels
+from captioning.data.images.decode import ImageError, decode_image, load_pixels
 from captioning.data.raw_table import read_raw
 from captioning.download.datasets.base import Rejections
 from captioning.download.datasets.folder import Folder

@@ -10,9 +10,9 @@ import runpy
 import sys
 from typing import Any
 
-from captioning import stage
 from captioning.params.schema import Section
 from captioning.params.stages import load_params
+from captioning.stage import main as stage
 
 READ: set[str] = set()
 

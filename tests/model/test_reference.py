@@ -13,7 +13,7 @@ from benchmarks import tutorial
 from benchmarks.tutorial_extractor import TutorialExtraction
 from benchmarks.tutorial_input import load_cache, write_cache
 from captioning.core.splits import SPLITS
-from captioning.data.images import load_pixels
+from captioning.data.images.decode import load_pixels
 from captioning.data.record_folder import RecordFolder
 from captioning.data.record_writer import write_index, write_shards
 from captioning.decoding.search import Sampler

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from captioning import stage
 from captioning.core.errors import InputError
 from captioning.core.files import write_json
 from captioning.runtime import scratch
-from captioning.runtime.finished_work import remove_recorded_work
 from captioning.runtime.scratch import fingerprint, scratch_folder
+from captioning.stage import main as stage
+from captioning.stage.finished_work import remove_recorded_work
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from captioning.cli.option_types import png_path, temperature, whole_number
 from captioning.cli.pictures import expand, read
 from captioning.core.errors import InputError
 from captioning.runtime.quick_imports import quick_imports
-from captioning.runtime.quiet import quiet_tensorflow
+from captioning.stage.quiet import quiet_tensorflow
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -123,7 +123,7 @@ def _decoded(
     entries: Sequence[str | InputError], private_addresses: bool, failures: _Failures
 ) -> Iterator[tuple[str, Image]]:
     """Read and decode the images, one after the other; report those that cannot be."""
-    from captioning.data.images import decode_image
+    from captioning.data.images.decode import decode_image
 
     for entry in entries:
         try:
@@ -172,7 +172,7 @@ def _captioned(
     """Caption some images; see `_rows`."""
     import numpy as np
 
-    from captioning.data.images import resize
+    from captioning.data.images.decode import resize
 
     size = captioner.source["image_size"]
     features = captioner.features(np.stack([resize(image, size) for _, image in images]))

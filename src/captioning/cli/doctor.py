@@ -21,8 +21,8 @@ def add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _doctor(options: argparse.Namespace) -> int:
     """Repair and check the project in the current folder; return the exit status."""
     from captioning.params.stages import load_params
-    from captioning.runtime.finished_work import remove_recorded_work
     from captioning.runtime.run_cache import clear_run_cache
+    from captioning.stage.finished_work import remove_recorded_work
 
     removed = clear_run_cache()
     for path, reason in removed:

@@ -6,7 +6,7 @@ import ipaddress
 from pathlib import Path
 
 from captioning.core.errors import InputError
-from captioning.data.image_file import read_image_file
+from captioning.download.sources.local_file import read_image_file
 
 
 def expand(name: str) -> list[str | InputError]:
@@ -15,7 +15,7 @@ def expand(name: str) -> list[str | InputError]:
     If the folder cannot be read or contains no image file, the error stands in its place, so that
     it is reported in its turn.
     """
-    from captioning.data.image_formats import IMAGE_SUFFIXES
+    from captioning.data.images.formats import IMAGE_SUFFIXES
 
     try:
         if is_url(name) or not Path(name).is_dir():

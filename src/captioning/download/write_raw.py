@@ -19,7 +19,7 @@ from tqdm import tqdm
 from captioning.core.errors import InputError
 from captioning.core.files import atomic_path
 from captioning.core.splits import SPLITS, shard_name
-from captioning.data.images import ImageError, decode_image
+from captioning.data.images.decode import ImageError, decode_image
 from captioning.data.raw_table import COLUMNS, ROW_GROUP
 from captioning.download.closing import Closing
 from captioning.download.datasets.base import (

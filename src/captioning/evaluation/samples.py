@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from captioning.data.images import decode_image
+from captioning.data.images.decode import decode_image
 from captioning.data.raw_table import read_raw
 from captioning.evaluation.caption_split import CaptionedImage
 from captioning.evaluation.plots import plot_attention

@@ -22,6 +22,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from captioning.cluster.object_store import Store
+from captioning.cluster.ray import Resources, Row, cluster_address, map_on_cluster
 from captioning.core.errors import InputError
 from captioning.core.files import sha256
 from captioning.core.opening import write_sealed_json
@@ -31,8 +33,6 @@ from captioning.data.record_spec import ShardSummary
 from captioning.data.record_writer import finished_shard, summary_path
 from captioning.extractors import Extractor
 from captioning.features.shard_task import ShardTask, attempts_file, extract_shard
-from captioning.runtime.cluster import Resources, Row, cluster_address, map_on_cluster
-from captioning.runtime.object_store import Store
 from captioning.runtime.scratch import library_versions
 
 # A network file system may show files of other machines only after some time.

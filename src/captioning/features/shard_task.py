@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from captioning.cluster.object_store import Store
 from captioning.core.errors import InputError
 from captioning.core.opening import parse_sealed_json
 from captioning.data.raw_table import read_raw_shard
@@ -17,7 +18,6 @@ from captioning.data.record_spec import ShardSummary
 from captioning.data.record_writer import summary_path, write_shard
 from captioning.extractors import Extractor, make_extractor
 from captioning.features.write_features import feature_records, feature_spec
-from captioning.runtime.object_store import Store
 from captioning.runtime.scratch import library_versions
 
 #: A shard whose worker is lost is started again, but only this often: it may be the cause.

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from captioning.core.splits import SPLITS
-from captioning.data.images import load_pixels
+from captioning.data.images.decode import load_pixels
 from captioning.data.raw_table import raw_shards, read_raw_shard
 from captioning.data.record_spec import Field, RecordSpec, ShardSummary
 from captioning.data.record_writer import write_index, write_shards

@@ -18,7 +18,7 @@ from typing import Any
 
 from captioning.core.errors import InputError
 from captioning.core.files import SCRATCH, sha256
-from captioning.runtime.finished_work import mark_ended, remove_recorded_work
+from captioning.stage.finished_work import mark_ended, remove_recorded_work
 
 _CODE = Path(__file__).parents[1]
 # Every library that decodes, computes, writes or scores the results of a stage.

@@ -11,7 +11,7 @@ from typing import IO
 
 from PIL import Image
 
-from captioning.data.images import ImageError, decode_image
+from captioning.data.images.decode import ImageError, decode_image
 
 _NAME = "picture"
 # Bytes of the stored image, its width and height, the original width and height, and the failure.

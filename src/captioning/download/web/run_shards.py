@@ -9,8 +9,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
+from captioning.cluster.ray import cluster_address, connected
 from captioning.download.web.shard_fetcher import Shard
-from captioning.runtime.cluster import cluster_address, connected
 
 #: Processes one shard; returns whether the shard is complete, and the shard itself.
 ShardFunction = Callable[[Shard], tuple[bool, Shard]]

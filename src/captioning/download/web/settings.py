@@ -16,9 +16,9 @@ import ipaddress
 import os
 from dataclasses import dataclass
 
+from captioning.cluster.environment import NumberT, number
 from captioning.core.errors import InputError
 from captioning.download.web.public_addresses import Network
-from captioning.runtime.environment import NumberT, number
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from captioning.data.images import ImageError, decode_image
+from captioning.data.images.decode import ImageError, decode_image
 
 #: The two digests of an image (see `digests`), or why it cannot be decoded.
 Outcome = tuple[bytes, bytes] | ImageError

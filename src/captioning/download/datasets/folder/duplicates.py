@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from captioning.data.images import ImageError
+from captioning.data.images.decode import ImageError
 from captioning.download.datasets.base import Rejections
 from captioning.download.datasets.folder.digests import Outcome
 from captioning.download.datasets.folder.images import FolderImage

@@ -11,15 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from captioning.cluster.object_store import Store
 from captioning.core.errors import InputError
-from captioning.data.image_file import read_image_file
-from captioning.data.image_formats import IMAGE_SUFFIXES
+from captioning.data.images.formats import IMAGE_SUFFIXES
 from captioning.download.closing import Closing
 from captioning.download.datasets.folder.archived_files import ArchivedFiles
 from captioning.download.datasets.folder.missing_file import detour, other_than_a_file
 from captioning.download.datasets.folder.rows import RowError, shortened
 from captioning.download.names import is_unicode, leads_outside
-from captioning.runtime.object_store import Store
+from captioning.download.sources.local_file import read_image_file
 
 
 class FolderFiles(Closing):

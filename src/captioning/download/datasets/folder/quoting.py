@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
-from captioning.data.images import IMAGE_SUFFIXES
+from captioning.data.images.decode import IMAGE_SUFFIXES
 
 
 def is_quoted(lines: Iterable[str], delimiter: str) -> bool:

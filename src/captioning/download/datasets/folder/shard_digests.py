@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from captioning.data.images import ImageError
+from captioning.cluster.object_store import Store
+from captioning.cluster.ray import Resources, cluster_address, map_on_cluster
+from captioning.data.images.decode import ImageError
 from captioning.download.datasets.folder.digests import Outcome, digests
 from captioning.download.datasets.folder.images import FolderImage
-from captioning.runtime.cluster import Resources, cluster_address, map_on_cluster
-from captioning.runtime.object_store import Store
 
 
 def are_for_a_cluster(images: Sequence[FolderImage]) -> bool:

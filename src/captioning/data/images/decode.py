@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from captioning.core.errors import InputError
-from captioning.data.image_formats import IMAGE_SUFFIXES, FormatError, explanation, open_image
-from captioning.data.png import SIGNATURE as PNG_SIGNATURE
-from captioning.data.png import without_metadata
+from captioning.data.images.formats import IMAGE_SUFFIXES, FormatError, explanation, open_image
+from captioning.data.images.png import SIGNATURE as PNG_SIGNATURE
+from captioning.data.images.png import without_metadata
 
 __all__ = [
     "IMAGE_SUFFIXES",

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from captioning.core.errors import InputError
 from captioning.core.opening import is_out_of_memory
 from captioning.params.stages import Params, load_params
-from captioning.runtime.finished_work import remove_recorded_work
-from captioning.runtime.quiet import quiet_tensorflow
+from captioning.stage.finished_work import remove_recorded_work
+from captioning.stage.quiet import quiet_tensorflow
 
 _ADVICE = {
     errno.ENOSPC: "free some space",

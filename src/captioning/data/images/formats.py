@@ -14,7 +14,7 @@ from functools import cache
 
 from PIL import Image, UnidentifiedImageError
 
-from captioning.data.jpeg import MAX_SCANS, has_too_many_scans
+from captioning.data.images.jpeg import MAX_SCANS, has_too_many_scans
 
 #: Formats that are read, by Pillow's names, with their file name suffixes in lower case. Pillow's
 #: JPEG plugin also reads MPO, the first picture of it, as some cameras write it.

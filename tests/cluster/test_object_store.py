@@ -11,13 +11,13 @@ import pytest
 from raw_table import write_scenes
 from s3_server import BUCKET, client, objects, s3_server
 
+from captioning.cluster.object_store import Store
 from captioning.core.errors import InputError
 from captioning.core.files import sha256
 from captioning.core.opening import write_sealed_json
 from captioning.extractors import Extractor, make_extractor
 from captioning.features.remote import extract_remotely
 from captioning.features.write_features import write_features
-from captioning.runtime.object_store import Store
 
 
 @pytest.fixture(scope="module", autouse=True)

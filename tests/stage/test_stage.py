@@ -17,12 +17,12 @@ import tensorflow as tf
 from imports import ROOT
 from stage_definitions import STAGES
 
-from captioning import stage
 from captioning.core.errors import InputError
 from captioning.core.files import write_json
 from captioning.data.record_writer import write_shards
 from captioning.features.write_features import feature_spec
-from captioning.stage import stage_main
+from captioning.stage import main as stage
+from captioning.stage.main import stage_main
 
 
 @pytest.fixture(autouse=True)
@@ -81,11 +81,11 @@ def test_a_full_disk_is_named_while_shards_and_figures_are_written(tmp_path):
 def test_ctrl_c_says_how_to_resume(tmp_path):
     script = tmp_path / "work.py"
     script.write_text(
-        "import signal, time\nfrom captioning import stage\nstage.load_params = lambda: None\n"
+        "import signal, time\nfrom captioning.stage import main\nmain.load_params = lambda: None\n"
         # A process in the background may have inherited that the signal is ignored.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def work(_):\n    print('working', flush=True)\n    time.sleep(60)\n"
-        "stage.stage_main(work)\n"
+        "main.stage_main(work)\n"
     )
     with subprocess.Popen(
         [sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -101,13 +101,13 @@ def test_ctrl_c_says_how_to_resume(tmp_path):
 def test_lines_of_a_stage_reach_a_log_at_once_and_in_order(tmp_path):
     script = tmp_path / "work.py"
     script.write_text(
-        "import os, sys\nfrom captioning import stage\nstage.load_params = lambda: None\n"
+        "import os, sys\nfrom captioning.stage import main\nmain.load_params = lambda: None\n"
         "def work(_):\n"
         "    for number in range(20):\n"
         "        print('out', number)\n"
         "        print('error', number, file=sys.stderr)\n"
         "        os.write(2, f'raw {number}\\n'.encode())\n"
-        "stage.stage_main(work, 'data/work', 'metrics/work.json')\n"
+        "main.stage_main(work, 'data/work', 'metrics/work.json')\n"
     )
     command = [sys.executable, script]
     output = subprocess.check_output(command, stderr=subprocess.STDOUT, text=True)

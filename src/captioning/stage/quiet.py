@@ -17,12 +17,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TextIO
+
+from captioning.stage import stderr_filter
 
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 _INFORMATION_HIDDEN, _ALL_SHOWN = "1", "0"
-_FILTER = Path(__file__).with_name("stderr_filter.py")
+_FILTER = stderr_filter.__file__
 _STDOUT, _STDERR = 1, 2
 # The longest wait for the filter, which may never be idle while a subprocess writes all the time.
 _WAIT_SECONDS = 0.5

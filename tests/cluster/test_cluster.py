@@ -21,6 +21,7 @@ from small_repository import make_repository, run
 from tar_shards import sample, tar, write_shards
 from url_index import examples, release, shades
 
+from captioning.cluster.ray import Resources, map_on_cluster
 from captioning.core.errors import InputError
 from captioning.data.raw_table import raw_shards, read_raw_shard
 from captioning.data.record_writer import write_shard
@@ -29,7 +30,6 @@ from captioning.extractors import Extractor, make_extractor
 from captioning.features.remote import extract_remotely
 from captioning.features.shard_task import extract_shard
 from captioning.features.write_features import feature_records, feature_spec, write_features
-from captioning.runtime.cluster import Resources, map_on_cluster
 
 SIZE = 64
 SHARDS = 3

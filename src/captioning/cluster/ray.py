@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from captioning.cluster.environment import number
 from captioning.core.errors import InputError
-from captioning.runtime.environment import number
 
 Row = dict[str, Any]
 

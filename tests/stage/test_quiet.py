@@ -13,7 +13,7 @@ import termios
 
 import pytest
 
-from captioning.runtime.stderr_filter import LineFilter
+from captioning.stage.stderr_filter import LineFilter
 
 INFO = "I0000 00:00:1795862725.557839    4075 "
 ERROR = "E0000 00:00:1795862725.557839    4075 "
@@ -39,7 +39,7 @@ UNKNOWN = [
 ]
 START = (
     "import os, signal, subprocess, sys, time\n"
-    "from captioning.runtime.quiet import quiet_tensorflow\n"
+    "from captioning.stage.quiet import quiet_tensorflow\n"
     "def raw(text, end='\\n'):\n"
     "    os.write(2, (text + end).encode())\n"
 )

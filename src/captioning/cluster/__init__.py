@@ -1,0 +1,1 @@
+"""Several machines: Ray, object stores, and settings from environment variables."""

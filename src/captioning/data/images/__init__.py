@@ -1,0 +1,1 @@
+"""Images as bytes: allowed formats, decoding and resizing."""
