@@ -34,7 +34,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev repro seeds test test-all chaos bench growth lint format lock clean
+.PHONY: help setup setup-dev repro seeds browser test test-all chaos bench growth lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -68,7 +68,18 @@ seeds: $(PIPELINE) ## train three seeds as the experiments seed-1, seed-2, seed-
 	$(BIN)/dvc exp run --queue --name seed -S 'train.seed=1,2,3'
 	$(BIN)/dvc exp run --run-all
 
-test: $(DEVELOPERS) ## run the tests, except those that take minutes
+# Chromium for the tests of pages. Where it cannot be installed, they are skipped, but fail if CI=true.
+browser: ## install Chromium, with which the tests open pages, if it is missing (apt-get, as root)
+	@for name in "$$CAPTIONING_CHROMIUM" chromium chromium-browser google-chrome; do \
+		command -v "$$name" > /dev/null && exit; \
+	done; \
+	if command -v apt-get > /dev/null && [ "$$(id -u)" = 0 ]; then \
+		echo "Installing Chromium for the tests of pages"; \
+		apt-get -qq update && apt-get -qq install -y chromium > /dev/null && exit; \
+	fi; \
+	echo "Tests of pages are skipped: install Chromium, or set CAPTIONING_CHROMIUM to its path"
+
+test: $(DEVELOPERS) browser ## run the tests, except those that take minutes
 	@$(PYTEST) -m 'not long'
 
 test-all: test ## run all tests; stages are killed 32 times
