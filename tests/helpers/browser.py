@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-MISSING = "no Chromium: install the package `chromium`, or set CAPTIONING_CHROMIUM to the path of the program"
+MISSING = "no Chromium: install the package chromium, or set CAPTIONING_CHROMIUM to its path"
 
 
 def find_chromium() -> str | None:
