@@ -111,7 +111,7 @@ def finished_repository(folder: Path) -> Path:
     make_repository(folder)
     stages = YAML(typ="safe").load(folder / "dvc.yaml")["stages"]
     for stage in stages.values():
-        figures = [path for entry in stage["metrics"] for path in entry]
+        figures = [path for entry in stage.get("metrics", []) for path in entry]
         plots = [next(iter(p)) if isinstance(p, dict) else p for p in stage.get("plots", [])]
         for out in (*stage["outs"], *figures, *plots):
             path = folder / out
@@ -119,6 +119,8 @@ def finished_repository(folder: Path) -> Path:
                 path = path / "content"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("word")
+    # It runs in every test that changes a param, and its output must stay as it is.
+    run(folder, sys.executable, "stages/check.py")
     dvc(folder, "init", "-f", "-q")
     dvc(folder, "commit", "--force", "--quiet")
     return folder

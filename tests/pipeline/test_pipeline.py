@@ -9,7 +9,16 @@ import pytest
 from imports import REFUSES_ONLY, ROOT, as_rooms, expanded, result_files
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
-from stage_definitions import STAGES, affected_by, code_deps, documented_keys, is_in, load
+from stage_definitions import (
+    ALL_STAGES,
+    STAGES,
+    affected_by,
+    code_deps,
+    documented_keys,
+    is_in,
+    load,
+    with_dependents,
+)
 
 from captioning.experiments.revisions import flatten
 from captioning.params.stages import Params
@@ -29,9 +38,20 @@ def test_no_stage_depends_on_what_can_only_refuse_params():
         assert files and not [name for name in files if name.startswith(REFUSES_ONLY)]
 
 
+def test_the_check_of_params_depends_on_the_schema_and_stands_before_all_other_stages():
+    deps = code_deps("check")
+    assert REFUSES_ONLY.rstrip("/") in deps
+    # It takes a second, so that its deps are whole rooms, even where it needs half of one.
+    assert result_files(ROOT / "stages" / "check.py") <= set(expanded(deps))
+    assert "params.yaml" in ALL_STAGES["check"]["deps"]
+    assert ALL_STAGES["check"]["outs"] == ["data/checked.txt"]
+    assert "data/checked.txt" in STAGES["download"]["deps"]
+    assert with_dependents(["download"]) == list(STAGES)
+
+
 def test_every_stage_has_a_script_a_description_and_its_own_figures():
     scripts = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"_environment"}
-    assert scripts == set(STAGES)
+    assert scripts == set(ALL_STAGES)
     for name, stage in STAGES.items():
         assert stage["cmd"] == f"python stages/{name}.py"
         assert stage["desc"]
@@ -39,7 +59,7 @@ def test_every_stage_has_a_script_a_description_and_its_own_figures():
 
 
 def test_every_data_dependency_is_some_stage_output():
-    outs = {out for stage in STAGES.values() for out in stage["outs"]}
+    outs = {out for stage in ALL_STAGES.values() for out in stage["outs"]}
     for name, stage in STAGES.items():
         needed = {dep for dep in stage["deps"] if dep.startswith("data/")}
         assert needed <= outs, name

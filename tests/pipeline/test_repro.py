@@ -68,10 +68,10 @@ def test_plots_can_be_shown(repository):
     assert "Cross-entropy" in page and page.count("<img") == 2
 
 
-def test_more_layers_re_run_train_and_evaluate_alone(repository):
+def test_more_layers_re_run_only_train_and_evaluate_after_the_check(repository):
     output = dvc(repository, "exp", "run", "-S", "model.layers=2")
     ran = [line for line in output.splitlines() if "Running stage" in line]
-    assert [line.split("'")[1] for line in ran] == ["train", "evaluate"]
+    assert [line.split("'")[1] for line in ran] == ["check", "train", "evaluate"]
     assert "model.layers" in dvc(repository, "params", "diff")
     assert "parameters" in dvc(repository, "metrics", "diff")
     run(repository, "git", "checkout", "-q", ".")
@@ -118,19 +118,35 @@ def test_another_user_folder_number_of_cores_and_kind_of_link_give_the_same_byte
     assert (clone / "dvc.lock").read_bytes() == (repository / "dvc.lock").read_bytes()
 
 
-def test_impossible_params_stop_before_any_work(repository):
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("  batch_images: 8", "  batch_images: -1", "train.batch_images must be greater"),
+        ("dataset: scenes", "dataset: folders", "dataset must be 'scenes', 'flickr8k'"),
+    ],
+)
+def test_wrong_params_end_a_run_before_any_results_are_deleted(repository, old, new, message):
     params = repository / "params.yaml"
     good = params.read_text()
-    params.write_text(good.replace("  batch_images: 8", "  batch_images: -1"))
+    params.write_text(good.replace(old, new))
     output = dvc(repository, "repro", ok=False)
     params.write_text(good)
-    assert "train.batch_images" in output and "greater than or equal to 1" in output
-    assert "Traceback" not in output
-    # DVC deletes a stage's outputs before it starts the stage: they come back as the note says.
+    assert message in output and "Traceback" not in output
+    for name in ("data/raw", "data/model/decoder.keras", "metrics/evaluate.json"):
+        assert (repository / name).exists()
+    assert "Running stage" not in dvc(repository, "repro")
+    assert "up to date" in dvc(repository, "status")
+
+
+def test_results_that_dvc_deleted_for_a_failing_stage_come_back_as_the_note_says(repository):
+    # The schema accepts it, but no dataset has a folder there.
+    set_params(repository, {"vocabulary.kind": "subword", "vocabulary.max_size": 5})
+    output = dvc(repository, "repro", ok=False)
     assert "note: DVC deleted this stage's former results" in output
-    assert not (repository / "data/model").exists()
-    assert "Stage 'train' is cached - skipping run" in dvc(repository, "repro")
-    assert (repository / "data/model/decoder.keras").is_file()
+    assert not (repository / "data/vocabulary").exists()
+    run(repository, "git", "restore", "params.yaml")
+    assert "Stage 'vocabulary' is cached - skipping run" in dvc(repository, "repro")
+    assert (repository / "data/vocabulary/vocabulary.txt").is_file()
     assert "up to date" in dvc(repository, "status")
     assert run(repository, "git", "status", "--short", "metrics", errors=False) == ""
 

@@ -126,7 +126,7 @@ def re_run_by_sources(repository) -> dict[str, list[str]]:
         for path, content in zip(paths, before, strict=True):
             path.write_bytes(content)
         if sources is unwatched:
-            assert not any(changed.values())
+            assert not any(changed[stage] for stage in STAGES)
         found |= {source: re_run_by(changed, source, "/") for source in sources}
     return found
 

@@ -22,7 +22,7 @@ _ADVICE = {
     errno.EPERM: "make the folder writable",
     errno.ENAMETOOLONG: "use a shorter path",
 }
-# DVC deletes the outputs of a stage before it runs the stage, also where the params are wrong.
+# DVC deletes the outputs of a stage before it runs the stage.
 _GOING_BACK = (
     "\nnote: DVC deleted this stage's former results before it started it; to get them back, give "
     "params.yaml its former values (`git restore params.yaml`) and run `dvc repro`, which takes "
