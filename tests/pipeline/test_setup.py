@@ -18,7 +18,7 @@ import captioning
 
 STAGES = sorted(path.name for path in (ROOT / "stages").glob("[!_]*.py"))
 TARGETS = (
-    "help", "setup", "setup-dev", "repro", "seeds", "test", "test-all", "chaos", "bench", "growth",
+    "help", "setup", "setup-dev", "repro", "seeds", "browser", "test", "test-all", "chaos", "bench", "growth",
     "lint", "format", "lock", "clean",
 )  # fmt: skip
 LOCKS = ("uv", "pipeline", "developers")
