@@ -18,7 +18,7 @@ from benchmarks.alternate import Measured, Work
 from benchmarks.data import BenchData, examples
 from benchmarks.training import decoder_size, one_part_per_core
 from captioning.decoding.batches import decode_all
-from captioning.decoding.search import make_decoder
+from captioning.decoding.search import DecodingSettings, make_decoder
 from captioning.model import CaptionDecoder
 from captioning.runtime.device import use_device
 from captioning.text import PAD
@@ -154,7 +154,7 @@ class Ours(Work):
         count = min(images or features.count("test"), features.count("test"))
         self.maps = np.stack([feature_map for feature_map, _ in examples(data, "test", count)])
         self.model = load_decoder(data, precision)
-        self.decoder = make_decoder(self.model, decoder, beam_width=3)
+        self.decoder = make_decoder(self.model, DecodingSettings(decoder))
         self.tokens = self._decode()
 
     def run(self) -> float:

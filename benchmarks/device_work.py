@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.counting import DecoderSize
-from captioning.decoding.search import make_decoder
+from captioning.decoding.search import DecodingSettings, make_decoder
 from captioning.model import CaptionDecoder
 from captioning.params.stages import Params
 from captioning.text import BANNED, END, START
@@ -165,10 +165,9 @@ class Decoding:
 
     def __init__(self, setting: Setting, params: Params) -> None:
         model = setting.decoder(params)
-        decoder = make_decoder(model, setting.work, beam_width=_BEAMS)
-        decoder.build((setting.images, *_FEATURES))
+        decoder = make_decoder(model, DecodingSettings(setting.work, beam_width=_BEAMS))
         self._variables = _values(decoder.trainable_variables, decoder.non_trainable_variables)
-        self._features = setting.features()
+        self._inputs = decoder.make_inputs(setting.features())
         self._run = jax.jit(lambda variables, maps: decoder.stateless_call(*variables, maps)[0])
         self.parameters = model.count_params()
         self.captions = setting.images
@@ -177,7 +176,7 @@ class Decoding:
 
     def __call__(self) -> Any:
         """Caption one batch; return tokens and log-probabilities."""
-        return self._run(self._variables, self._features)
+        return self._run(self._variables, self._inputs)
 
 
 def seconds_per_call(call: Callable[[], Any], seconds: float) -> float:

@@ -27,7 +27,7 @@ def evaluate(params: Params) -> Iterable[str]:
     tokenizer = ScoringTokenizer(settings.tokenizer, params.vocabulary.normalization).check()
 
     from captioning.data.record_folder import RecordFolder
-    from captioning.decoding.search import make_decoder
+    from captioning.decoding.search import DecodingSettings, make_decoder
     from captioning.evaluation.caption_split import caption_split
     from captioning.evaluation.closing_lines import closing_lines
     from captioning.evaluation.predictions import write_predictions
@@ -38,14 +38,7 @@ def evaluate(params: Params) -> Iterable[str]:
 
     use_device(settings.seed)
     bundle = load_bundle("data/model")
-    decoder = make_decoder(
-        bundle.decoder,
-        settings.decoder,
-        settings.beam_width,
-        settings.length_penalty,
-        settings.temperature,
-        settings.seed,
-    )
+    decoder = make_decoder(bundle.decoder, DecodingSettings.of(settings))
     features = RecordFolder.open("data/features")
     images = caption_split(bundle, decoder, features, "data/raw", "test", settings.batch_images)
     observer = Observer(settings.sample_images, scenes=params.dataset == "scenes")

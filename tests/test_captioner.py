@@ -20,7 +20,7 @@ from captioning.cli.main import main
 from captioning.core.errors import InputError
 from captioning.core.files import write_json
 from captioning.core.opening import DamagedError, read_sealed_json
-from captioning.decoding.search import make_decoder
+from captioning.decoding.search import DecodingSettings, make_decoder
 from captioning.text import (
     Standardization,
     SubwordVocabulary,
@@ -64,7 +64,7 @@ def test_feature_maps_of_another_shape_are_refused(captioner):
 
 def test_attention_maps_sum_to_one_for_every_token(captioner):
     images = np.zeros((2, SIZE, SIZE, 3), np.uint8)
-    decoder = make_decoder(captioner.decoder, "greedy")
+    decoder = make_decoder(captioner.decoder, DecodingSettings("greedy"))
     captions, log_probabilities, tokens = captioner.caption(images, decoder)
     maps = captioner.attention(images, tokens)
     assert maps.shape == (2, 7, 2, 2)

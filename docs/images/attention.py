@@ -11,9 +11,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from captioning.captioner import Captioner
-from captioning.data.images.decode import decode_image, resize
+from captioning.data.images.decode import decode_image
 from captioning.data.raw_table import read_raw
-from captioning.decoding.search import make_decoder
 from captioning.evaluation.plots import plot_attention
 
 IMAGE = "scene-test-000444"
@@ -27,16 +26,14 @@ def main() -> None:
     encoded = next(row["image"] for row in rows if row["image_id"] == IMAGE)
     image = decode_image(encoded, IMAGE)
     captioner = Captioner.load("data/model")
-    features = captioner.features(resize(image, captioner.source["image_size"])[None])
-    captions, _, tokens = captioner.caption(features, make_decoder(captioner.decoder, "beam"))
-    words = captions[0].split()
-    shown = [place for place, word in enumerate(words) if word not in SKIPPED]
+    caption = captioner(image)
+    shown = [place for place, word in enumerate(caption.words) if word not in SKIPPED]
     plot_attention(
         Path(__file__).with_name("attention.png"),
         image,
-        captions[0],
-        captioner.attention(features, tokens)[0, shown],
-        pieces=[words[place] for place in shown],
+        caption.text,
+        caption.attention[shown],
+        pieces=[caption.words[place] for place in shown],
     )
 
 

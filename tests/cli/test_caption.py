@@ -19,10 +19,10 @@ from untrained_captioner import WORDS, write_model
 from captioning.cli.main import main
 from captioning.cli.pictures import expand, read
 from captioning.core.errors import InputError
+from captioning.data import local_file as image_file
 from captioning.data.images import decode as images
 from captioning.data.images.decode import decode_image
-from captioning.download.sources import local_file as image_file
-from captioning.download.sources.local_file import read_image_file
+from captioning.data.local_file import read_image_file
 from captioning.download.web.settings import Limits
 from captioning.text import WordVocabulary
 

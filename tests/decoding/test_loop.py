@@ -9,7 +9,7 @@ from known_decoders import FEATURES, LENGTH, untrained_decoder
 from captioning.decoding import loop
 from captioning.decoding.batches import decode_all
 from captioning.decoding.loop import INITIAL_CACHE_TOKENS
-from captioning.decoding.search import make_decoder
+from captioning.decoding.search import DecodingSettings, make_decoder
 from captioning.text import END, PAD
 
 
@@ -21,9 +21,9 @@ def random_features(images: int) -> np.ndarray:
 @pytest.mark.parametrize("decoder", ["greedy", "beam"])
 @pytest.mark.parametrize("length", [LENGTH, 2 * INITIAL_CACHE_TOKENS])
 def test_a_few_images_alone_get_the_same_captions_as_among_many(decoder, length):
-    search = make_decoder(untrained_decoder(max_length=length), decoder)
+    search = make_decoder(untrained_decoder(max_length=length), DecodingSettings(decoder))
     many = np.concatenate([FEATURES, random_features(21)])
-    among_many, alone = search.predict(many, verbose=0), search.predict_on_batch(FEATURES)
+    among_many, alone = search.decode(many), search.decode(FEATURES)
     np.testing.assert_array_equal(alone["tokens"], among_many["tokens"][:3])
     np.testing.assert_allclose(
         alone["log_probability"], among_many["log_probability"][:3], rtol=1e-4, atol=1e-4
@@ -33,15 +33,14 @@ def test_a_few_images_alone_get_the_same_captions_as_among_many(decoder, length)
 @pytest.mark.slow
 @pytest.mark.parametrize("decoder", ["greedy", "sample", "beam"])
 def test_parallel_batches_get_the_same_captions_as_one_after_the_other(decoder):
-    search = make_decoder(untrained_decoder(), decoder, seed=2)
+    search = make_decoder(untrained_decoder(), DecodingSettings(decoder, seed=2))
     many = random_features(22)
     found = decode_all(search, many, 4)
-    if decoder == "sample":
-        search.reseed()
     for start in range(0, len(many), 4):
-        expected = search.predict_on_batch(many[start : start + 4])
+        part = slice(start, start + 4)
+        expected = search.decode(many[part], streams=range(len(many))[part])
         for name, values in expected.items():
-            np.testing.assert_array_equal(found[name][start : start + 4], values)
+            np.testing.assert_array_equal(found[name][part], values)
 
 
 @pytest.mark.slow
@@ -62,7 +61,7 @@ def test_a_small_initial_cache_and_leaving_out_finished_images_change_no_caption
     def caption(cache_tokens: int, images_per_straggler: int) -> dict[str, np.ndarray]:
         monkeypatch.setattr(loop, "INITIAL_CACHE_TOKENS", cache_tokens)
         monkeypatch.setattr(loop, "IMAGES_PER_STRAGGLER", images_per_straggler)
-        return make_decoder(model, decoder, seed=3).predict(features, verbose=0)
+        return make_decoder(model, DecodingSettings(decoder, seed=3)).decode(features)
 
     # With room for 100 tokens and every image a straggler, the whole batch runs to the end.
     plain, found = caption(100, 1), caption(cache_tokens, images_per_straggler)

@@ -16,10 +16,18 @@ from known_decoders import (
     untrained_decoder,
 )
 
-from captioning.decoding.search import BeamSearch, Sampler, make_decoder
+from captioning.decoding.batches import decode_all
+from captioning.decoding.search import DecodingSettings, make_decoder
 from captioning.text import BANNED, END, PAD, START
 
 WORDS = [token for token in range(VOCABULARY) if token not in (*BANNED, END)]
+
+GREEDY = DecodingSettings("greedy")
+
+
+def beams(width: int, length_penalty: float) -> DecodingSettings:
+    return DecodingSettings(beam_width=width, length_penalty=length_penalty)
+
 
 # Greedy decoding takes 4 (0.6), but no continuation of it is likely. 5 starts the best caption.
 MISLEADING = {
@@ -73,19 +81,19 @@ def simple_beam_search(model, feature, width: int, penalty: float) -> tuple[list
 
 def test_greedy_takes_the_most_probable_token_and_stops_at_end():
     table = {START: {6: 0.7, 4: 0.3}, 6: {5: 0.8, END: 0.2}, 5: {END: 0.9, 5: 0.1}}
-    captions = found_tokens(Sampler(TableDecoder(table), 0.0))
+    captions = found_tokens(make_decoder(TableDecoder(table), GREEDY))
     assert captions == [[START, 6, 5, END, PAD, PAD]] * 3
 
 
 def test_greedy_stops_at_the_maximum_length():
-    captions = found_tokens(Sampler(TableDecoder({START: {4: 1.0}, 4: {4: 1.0}}), 0.0))
+    captions = found_tokens(make_decoder(TableDecoder({START: {4: 1.0}, 4: {4: 1.0}}), GREEDY))
     assert captions == [[START, 4, 4, 4, 4, 4]] * 3
 
 
 @pytest.mark.parametrize("decoder", ["greedy", "sample", "beam"])
 def test_banned_tokens_are_never_produced(decoder):
     table = {START: {PAD: 0.5, 1: 0.3, START: 0.1, 4: 0.1}, 4: {1: 0.9, END: 0.1}}
-    captions = found_tokens(make_decoder(TableDecoder(table), decoder))
+    captions = found_tokens(make_decoder(TableDecoder(table), DecodingSettings(decoder)))
     assert captions == [[START, 4, END, PAD, PAD, PAD]] * 3
 
 
@@ -95,8 +103,9 @@ def test_sampling_follows_the_seed_and_the_probabilities():
     many = np.zeros((2000, 2, 2, 4), "float32")
 
     def first_tokens(temperature: float, seed: int) -> np.ndarray:
-        decoder = Sampler(TableDecoder(table), temperature, seed)
-        return decoder.predict(many, batch_size=500, verbose=0)["tokens"][:, 0, 1]
+        settings = DecodingSettings("sample", temperature=temperature, seed=seed)
+        search = make_decoder(TableDecoder(table), settings)
+        return decode_all(search, many, 500)["tokens"][:, 0, 1]
 
     assert (first_tokens(1.0, 1) == first_tokens(1.0, 1)).all()
     assert (first_tokens(1.0, 1) != first_tokens(1.0, 2)).any()
@@ -106,33 +115,39 @@ def test_sampling_follows_the_seed_and_the_probabilities():
 
 
 def test_beam_search_finds_a_caption_that_greedy_decoding_misses():
-    greedy = found_tokens(Sampler(TableDecoder(MISLEADING), 0.0))[0]
-    beam = found_tokens(BeamSearch(TableDecoder(MISLEADING), 3, 0.0))[0]
+    greedy = found_tokens(make_decoder(TableDecoder(MISLEADING), GREEDY))[0]
+    beam = found_tokens(make_decoder(TableDecoder(MISLEADING), beams(3, 0.0)))[0]
     assert greedy[:2] == [START, 4]
     assert beam == [START, 5, END, PAD, PAD, PAD]
 
 
 def test_beam_search_reports_the_log_probability_of_its_caption():
-    result = BeamSearch(TableDecoder(MISLEADING), 2, 0.0).predict(FEATURES, verbose=0)
+    result = make_decoder(TableDecoder(MISLEADING), beams(2, 0.0)).decode(FEATURES)
     np.testing.assert_allclose(result["log_probability"], np.log(0.4 * 0.9), rtol=1e-4)
 
 
 def test_a_length_penalty_favors_longer_captions():
     table = {START: {END: 0.5, 4: 0.5}, 4: {5: 0.8, END: 0.2}, 5: {END: 0.9, 5: 0.1}}
-    assert found_tokens(BeamSearch(TableDecoder(table), 3, 0.0))[0][:2] == [START, END]
-    assert found_tokens(BeamSearch(TableDecoder(table), 3, 1.0))[0][:4] == [START, 4, 5, END]
+    assert found_tokens(make_decoder(TableDecoder(table), beams(3, 0.0)))[0][:2] == [START, END]
+    assert found_tokens(make_decoder(TableDecoder(table), beams(3, 1.0)))[0][:4] == [
+        START,
+        4,
+        5,
+        END,
+    ]
 
 
 @pytest.mark.slow
 def test_a_beam_width_of_one_is_greedy_decoding():
     model = untrained_decoder()
-    assert found_tokens(BeamSearch(model, 1, 1.0)) == found_tokens(Sampler(model, 0.0))
+    greedy = found_tokens(make_decoder(model, GREEDY))
+    assert found_tokens(make_decoder(model, beams(1, 1.0))) == greedy
 
 
 @pytest.mark.slow
 def test_a_wide_beam_finds_the_most_probable_of_all_captions():
     model = untrained_decoder()
-    found = BeamSearch(model, 64, 0.0).predict(FEATURES, verbose=0)
+    found = make_decoder(model, beams(64, 0.0)).decode(FEATURES)
     for row, log_p, feature in zip(
         found["tokens"][:, 0].tolist(), found["log_probability"][:, 0], FEATURES, strict=True
     ):
@@ -145,7 +160,7 @@ def test_a_wide_beam_finds_the_most_probable_of_all_captions():
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
 def test_beam_search_agrees_with_a_simple_search_without_cache(penalty):
     model = untrained_decoder()
-    found = BeamSearch(model, 3, penalty).predict(FEATURES, verbose=0)
+    found = make_decoder(model, beams(3, penalty)).decode(FEATURES)
     for row, log_p, feature in zip(
         found["tokens"][:, 0].tolist(), found["log_probability"][:, 0], FEATURES, strict=True
     ):
@@ -157,7 +172,7 @@ def test_beam_search_agrees_with_a_simple_search_without_cache(penalty):
 @pytest.mark.slow
 def test_greedy_decoding_agrees_with_computing_every_prefix_again():
     model = untrained_decoder()
-    for row, feature in zip(found_tokens(Sampler(model, 0.0)), FEATURES, strict=True):
+    for row, feature in zip(found_tokens(make_decoder(model, GREEDY)), FEATURES, strict=True):
         prefix = [START]
         while len(prefix) < LENGTH and prefix[-1] != END:
             inputs = {"features": feature[None], "tokens": np.array([prefix], "int32")}

@@ -10,7 +10,8 @@ from keras import ops
 from known_decoders import FEATURES, LENGTH, VOCABULARY, TableDecoder, untrained_decoder
 
 from captioning.core.errors import InputError
-from captioning.decoding.search import BeamSearch, Sampler, make_decoder
+from captioning.decoding.batches import decode_all
+from captioning.decoding.search import DecodingSettings, make_decoder
 from captioning.text import BANNED, END, PAD, START
 
 FLAT = {token: {4: 0.4, 5: 0.3, 6: 0.2, END: 0.1} for token in (START, 4, 5, 6)}
@@ -64,8 +65,12 @@ def simple_diverse_search(
     return sorted(itertools.chain(*beams), key=lambda beam: -beam[1])
 
 
+def beams(width: int, **settings) -> DecodingSettings:
+    return DecodingSettings(beam_width=width, length_penalty=0.0, **settings)
+
+
 def check_beams(search, model, **settings) -> None:
-    found = search.predict(FEATURES, verbose=0)
+    found = search.decode(FEATURES)
     for index, feature in enumerate(FEATURES):
         expected = simple_diverse_search(model, feature, search.beam_width, **settings)
         expected = expected[: search.captions]
@@ -80,7 +85,7 @@ def check_beams(search, model, **settings) -> None:
 @pytest.mark.slow
 def test_beam_search_returns_its_best_captions_in_order():
     model = untrained_decoder()
-    check_beams(make_decoder(model, "beam", 5, 0.0, captions=4), model)
+    check_beams(make_decoder(model, beams(5), captions=4), model)
 
 
 @pytest.mark.slow
@@ -88,7 +93,7 @@ def test_beam_search_returns_its_best_captions_in_order():
 def test_diverse_beam_search_agrees_with_a_simple_one(diversity):
     model = untrained_decoder()
     settings = {"diversity": diversity}
-    search = make_decoder(model, "beam", 6, 0.0, beam_groups=3, captions=6, **settings)
+    search = make_decoder(model, beams(6, beam_groups=3, **settings), captions=6)
     check_beams(search, model, groups=3, **settings)
 
 
@@ -100,16 +105,16 @@ def test_diverse_beam_search_agrees_with_a_simple_one(diversity):
 )
 def test_forbidden_tokens_are_left_out_and_other_probabilities_stay(settings):
     model = untrained_decoder()
-    check_beams(make_decoder(model, "beam", 4, 0.0, captions=2, **settings), model, **settings)
+    check_beams(make_decoder(model, beams(4, **settings), captions=2), model, **settings)
 
 
 @pytest.mark.parametrize("decoder", ["greedy", "sample", "beam"])
 def test_a_minimum_length_delays_the_end(decoder):
     table = {START: {END: 0.9, 4: 0.1}, 4: {END: 0.9, 4: 0.1}}
-    search = make_decoder(TableDecoder(table), decoder, minimum_length=3)
-    assert search.predict(FEATURES, verbose=0)["tokens"][:, 0].tolist() == [
-        [START, 4, 4, 4, END, PAD]
-    ] * len(FEATURES)
+    search = make_decoder(TableDecoder(table), DecodingSettings(decoder, minimum_length=3))
+    assert search.decode(FEATURES)["tokens"][:, 0].tolist() == [[START, 4, 4, 4, END, PAD]] * len(
+        FEATURES
+    )
 
 
 @pytest.mark.parametrize("decoder", ["greedy", "sample", "beam"])
@@ -119,16 +124,16 @@ def test_a_minimum_length_delays_the_end(decoder):
 )
 def test_no_sequence_of_tokens_is_repeated(decoder, ngram, expected):
     table = {START: {4: 1.0}, 4: {4: 0.999, END: 0.001}}
-    search = make_decoder(TableDecoder(table), decoder, no_repeat_ngram=ngram)
-    caption = search.predict(FEATURES, verbose=0)["tokens"][0, 0].tolist()
+    search = make_decoder(TableDecoder(table), DecodingSettings(decoder, no_repeat_ngram=ngram))
+    caption = search.decode(FEATURES)["tokens"][0, 0].tolist()
     assert [token for token in caption if token not in (START, PAD)] == expected
 
 
 def first_tokens(**settings: float) -> np.ndarray:
     """The first token of each of 4,000 sampled captions, from 4: 0.4, 5: 0.3, 6: 0.2, END: 0.1."""
     many = np.zeros((4000, 2, 2, 4), "float32")
-    search = make_decoder(TableDecoder(FLAT), "sample", seed=1, **settings)
-    return search.predict(many, batch_size=1000, verbose=0)["tokens"][:, 0, 1]
+    search = make_decoder(TableDecoder(FLAT), DecodingSettings("sample", seed=1, **settings))
+    return decode_all(search, many, 1000)["tokens"][:, 0, 1]
 
 
 @pytest.mark.parametrize(
@@ -156,8 +161,10 @@ def test_top_k_and_top_p_leave_out_what_is_improbable(settings, shares):
 
 
 def test_several_sampled_captions_come_with_their_own_probabilities_best_first():
-    search = make_decoder(TableDecoder(FLAT), "sample", seed=3, top_k=2, captions=5)
-    found = search.predict(FEATURES, verbose=0)
+    search = make_decoder(
+        TableDecoder(FLAT), DecodingSettings("sample", seed=3, top_k=2), captions=5
+    )
+    found = search.decode(FEATURES)
     assert found["tokens"].shape == (len(FEATURES), 5, LENGTH)
     p = {token: np.log(share) for token, share in FLAT[START].items()}
     for tokens, totals in zip(found["tokens"], found["log_probability"], strict=True):
@@ -169,24 +176,24 @@ def test_several_sampled_captions_come_with_their_own_probabilities_best_first()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("settings", "captions", "message"),
     [
-        (("beam", 3, {"captions": 4}), "4 captions need a beam width of at least 4, not 3"),
-        (("beam", 6, {"beam_groups": 4}), "a beam width of 6 does not make 4 equal groups"),
-        (("greedy", 3, {"captions": 2}), "greedy decoding finds one caption only"),
+        ({}, 4, "4 captions need a beam width of at least 4, not 3"),
+        ({}, 0, "number of captions must be 1 or more, not 0"),
+        ({"decoder": "greedy"}, 2, "greedy decoding finds one caption only"),
+        ({"minimum_length": 5}, 1, r"minimum_length \(5\) is larger than 4"),
     ],
 )
-def test_numbers_that_do_not_fit_together_are_refused(arguments, message):
-    decoder, width, settings = arguments
+def test_what_a_search_cannot_do_is_refused(settings, captions, message):
     with pytest.raises(InputError, match=message):
-        make_decoder(TableDecoder(FLAT), decoder, width, **settings)
+        make_decoder(TableDecoder(FLAT), DecodingSettings(**settings), captions)
 
 
 @pytest.mark.slow
-def test_single_results_are_those_of_the_defaults():
+@pytest.mark.parametrize("decoder", ["greedy", "beam"])
+def test_rules_that_forbid_nothing_change_nothing(decoder):
     model = untrained_decoder()
-    plain = {"greedy": Sampler(model, 0.0), "beam": BeamSearch(model, 3, 1.0)}
-    for decoder, search in plain.items():
-        other = make_decoder(model, decoder, top_k=1, top_p=0.5, no_repeat_ngram=LENGTH)
-        for name, value in search.predict(FEATURES, verbose=0).items():
-            np.testing.assert_array_equal(other.predict(FEATURES, verbose=0)[name], value)
+    plain = make_decoder(model, DecodingSettings(decoder)).decode(FEATURES)
+    settings = DecodingSettings(decoder, no_repeat_ngram=LENGTH)
+    for name, value in make_decoder(model, settings).decode(FEATURES).items():
+        np.testing.assert_array_equal(plain[name], value)

@@ -14,7 +14,7 @@ from captioning.core.splits import SPLITS
 from captioning.data.raw_table import raw_shards, read_raw, read_raw_shard
 from captioning.data.record_folder import RecordFolder
 from captioning.data.record_writer import write_index, write_shards
-from captioning.decoding.search import make_decoder
+from captioning.decoding.search import DecodingSettings, make_decoder
 from captioning.evaluation.caption_split import CaptionedImage, caption_split
 from captioning.evaluation.predictions import Prediction
 from captioning.features.write_features import feature_spec
@@ -64,7 +64,7 @@ def make_bundle(vocabulary: Vocabulary | None = None) -> Bundle:
 
 def test_every_image_is_captioned_once_with_a_map_for_every_word(raw):
     bundle = make_bundle()
-    decoder = make_decoder(bundle.decoder, "greedy")
+    decoder = make_decoder(bundle.decoder, DecodingSettings("greedy"))
     features = write_features(raw)
     found = list(caption_split(bundle, decoder, features, raw, "test", batch_images=3))
     rows = list(read_raw(raw, "test"))
@@ -80,7 +80,7 @@ def test_every_image_is_captioned_once_with_a_map_for_every_word(raw):
 @pytest.mark.slow
 def test_the_batch_size_changes_no_caption(raw):
     bundle = make_bundle()
-    decoder = make_decoder(bundle.decoder, "beam", beam_width=2)
+    decoder = make_decoder(bundle.decoder, DecodingSettings(beam_width=2))
     features = write_features(raw)
     one, four = (
         [image.prediction.caption for image in caption_split(*given, batch_images=size)]
@@ -93,14 +93,14 @@ def test_the_batch_size_changes_no_caption(raw):
 def test_features_of_another_backbone_are_refused(raw):
     bundle = make_bundle()
     other = Bundle(bundle.decoder, bundle.vocabulary, {**SOURCE, "image_size": 96})
-    decoder = make_decoder(bundle.decoder, "greedy")
+    decoder = make_decoder(bundle.decoder, DecodingSettings("greedy"))
     with pytest.raises(InputError, match="was extracted with .* but the model was trained on"):
         next(caption_split(other, decoder, write_features(raw), raw, "test", 4))
 
 
 def test_features_in_another_order_than_the_raw_table_are_refused(raw):
     bundle = make_bundle()
-    decoder = make_decoder(bundle.decoder, "greedy")
+    decoder = make_decoder(bundle.decoder, DecodingSettings("greedy"))
     features = write_features(raw, reverse=True)
     with pytest.raises(InputError, match="image 'scene-test-000000' has the features of"):
         next(caption_split(bundle, decoder, features, raw, "test", 4))
@@ -108,7 +108,7 @@ def test_features_in_another_order_than_the_raw_table_are_refused(raw):
 
 def test_each_subword_has_a_map_and_each_word_the_mean_of_its_subwords(raw):
     bundle = make_bundle(SubwordVocabulary.fit(WORDS, 24))
-    decoder = make_decoder(bundle.decoder, "sample", temperature=1.0, seed=2)
+    decoder = make_decoder(bundle.decoder, DecodingSettings("sample", seed=2))
     found = list(caption_split(bundle, decoder, write_features(raw), raw, "test", 3))
     assert any(len(image.pieces) > len(set(image.words)) for image in found)
     for image in found:

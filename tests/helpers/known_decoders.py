@@ -52,4 +52,4 @@ def untrained_decoder(**changes) -> CaptionDecoder:
 
 def found_tokens(search) -> list[list[int]]:
     """Token ids of the best captions of `FEATURES`."""
-    return search.predict(FEATURES, verbose=0)["tokens"][:, 0].tolist()
+    return search.decode(FEATURES)["tokens"][:, 0].tolist()

@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from captioning.decoding.search import BeamSearch, Sampler
+from captioning.decoding.search import DecodingSettings, make_decoder
 from captioning.model import CaptionDecoder
 from captioning.training.losses import MaskedCrossEntropy, TokenAccuracy, TokenCrossEntropy
 from captioning.training.optimizer import make_optimizer
@@ -27,12 +27,13 @@ def run_decoder(decoder: CaptionDecoder, inputs: dict[str, np.ndarray]) -> dict[
     batch = {"features": features, "tokens": tokens[:, :-1]}
     results = {"logits": keras.ops.convert_to_numpy(decoder(batch, training=False))}
     searches = {
-        "greedy": Sampler(decoder, 0.0),
-        "sample": Sampler(decoder, 1.0, seed=7),
-        "beam": BeamSearch(decoder, 3, 1.0),
+        "greedy": (DecodingSettings("greedy"), 1),
+        "sample": (DecodingSettings("sample", seed=7), 1),
+        "beam": (DecodingSettings(), 1),
     }
-    for name, search in searches.items():
-        for key, value in search.predict(features, verbose=0).items():
+    for name, (settings, captions) in searches.items():
+        search = make_decoder(decoder, settings, captions)
+        for key, value in search.decode(features).items():
             results[f"{name}_{key}"] = value
     jit = keras.backend.backend() == "jax"
     decoder.compile(

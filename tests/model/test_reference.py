@@ -16,7 +16,7 @@ from captioning.core.splits import SPLITS
 from captioning.data.images.decode import load_pixels
 from captioning.data.record_folder import RecordFolder
 from captioning.data.record_writer import write_index, write_shards
-from captioning.decoding.search import Sampler
+from captioning.decoding.search import DecodingSettings, Sampler
 from captioning.extractors import make_extractor
 from captioning.features.write_features import feature_spec
 from captioning.text import BANNED, PAD
@@ -58,7 +58,7 @@ def test_the_reference_decoder_computes_the_same_logits_with_the_same_weights():
 def test_simple_gen_produces_the_same_captions_as_our_greedy_decoding():
     ours, reference = both_decoders()
     features = np.random.default_rng(5).random((6, 3, 3, 8), "float32")
-    captions = Sampler(ours, 0.0).predict(features, verbose=0)["tokens"][:, 0]
+    captions = Sampler(ours, DecodingSettings("greedy")).decode(features)["tokens"][:, 0]
     for feature_map, row in zip(features, captions.tolist(), strict=True):
         assert reference.simple_gen(feature_map) == [token for token in row if token != PAD]
 

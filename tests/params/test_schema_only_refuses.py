@@ -33,6 +33,8 @@ COMPANIONS = {
     "datasets.karpathy.annotations_md5": LOCAL,
     "datasets.flickr8k.images_md5": {"source": "/data"},
     "datasets.flickr8k.captions_md5": {"source": "/data"},
+    "evaluate.top_k": {"decoder": "sample"},
+    "evaluate.top_p": {"decoder": "sample"},
 }
 EXAMPLES: dict[type, Any] = {int: 1, float: 0.5, str: "0" * 32, list: []}
 

@@ -8,12 +8,21 @@ import pytest
 import tensorflow as tf
 from tiny_training import PARAMS, VOCABULARY, make_batches, make_decoder
 
-from captioning.decoding.search import Sampler
+from captioning.decoding.search import DecodingSettings, Sampler
 from captioning.text import BANNED
 from captioning.training.losses import token_cross_entropy, weighted_cross_entropy
 from captioning.training.self_critical import SelfCritical, pack_weighted, refine
 
 FEATURES = np.random.default_rng(0).random((4, 2, 2, 4), "float32")
+
+
+def draw(decoder, captions: int):
+    sampler = Sampler(decoder, DecodingSettings("sample", seed=3), captions)
+    return sampler.draw(sampler.make_inputs(FEATURES))
+
+
+def greedy_tokens(decoder) -> np.ndarray:
+    return Sampler(decoder, DecodingSettings("greedy")).decode(FEATURES)["tokens"]
 
 
 def count_of_eights(captions: np.ndarray, references: np.ndarray) -> np.ndarray:
@@ -35,7 +44,7 @@ def test_packing_leaves_out_padding_and_keeps_the_weight_of_each_token():
 
 def test_packed_captions_have_the_probability_with_which_they_were_sampled():
     decoder = make_decoder(max_length=8)
-    drawn = Sampler(decoder, 1.0, seed=3).draw(FEATURES, 3)
+    drawn = draw(decoder, 3)
     inputs, targets, _ = pack_weighted(drawn["tokens"], tf.zeros((4, 3)))
     logits = decoder({"features": FEATURES, "tokens": inputs})
     losses = np.where(targets == 0, 0, token_cross_entropy(targets, logits))
@@ -44,7 +53,7 @@ def test_packed_captions_have_the_probability_with_which_they_were_sampled():
 
 
 def test_sampled_captions_of_an_image_differ():
-    drawn = Sampler(make_decoder(max_length=8), 1.0, seed=3).draw(FEATURES, 5)["tokens"].numpy()
+    drawn = draw(make_decoder(max_length=8), 5)["tokens"].numpy()
     assert drawn.shape == (4, 5, 8)
     assert len({tuple(ids) for ids in drawn.reshape(-1, 8).tolist()}) > 10
 
@@ -71,7 +80,7 @@ def test_equal_rewards_change_no_weights():
 @pytest.mark.slow
 def test_rewarded_words_become_more_likely():
     decoder = make_decoder(max_length=8)
-    assert not (Sampler(decoder, 0.0)(FEATURES)["tokens"].numpy() == 8).any()
+    assert not (greedy_tokens(decoder) == 8).any()
     model = SelfCritical(decoder, count_of_eights, captions=4, seed=1)
     model.compile(optimizer=keras.optimizers.Adam(0.02), jit_compile=False)
     batches = reference_batches()
@@ -79,7 +88,7 @@ def test_rewarded_words_become_more_likely():
     assert history["reward"][0] < 1.5
     assert history["reward"][-1] > 5
     assert history["val_reward"][-1] == 7
-    assert (Sampler(decoder, 0.0)(FEATURES)["tokens"].numpy()[:, 0, 1:] == 8).all()
+    assert (greedy_tokens(decoder)[:, 0, 1:] == 8).all()
 
 
 class Data:

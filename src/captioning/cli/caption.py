@@ -146,16 +146,17 @@ def _rows(
     with quick_imports():
         from captioning.captioner import Captioner
         from captioning.decoding.batches import PARALLEL_BATCHES
-        from captioning.decoding.search import make_decoder
+        from captioning.decoding.search import DecodingSettings, make_decoder
 
     captioner = Captioner.load(options.model)
     width = options.beam or _DEFAULT_BEAM_WIDTH
     if options.temperature is None:
-        decoder = make_decoder(captioner.decoder, "beam", beam_width=width)
+        settings = DecodingSettings(beam_width=width)
+    elif options.temperature == 0:
+        settings = DecodingSettings("greedy")
     else:
-        decoder = make_decoder(
-            captioner.decoder, "sample", temperature=options.temperature, seed=options.seed
-        )
+        settings = DecodingSettings("sample", temperature=options.temperature, seed=options.seed)
+    decoder = make_decoder(captioner.decoder, settings)
     batch_images = _MAX_BEAMS_IN_BATCH // width
     while chosen := list(islice(images, PARALLEL_BATCHES * batch_images)):
         yield from _captioned(chosen, captioner, decoder, batch_images, pictures)

@@ -6,7 +6,7 @@ import ipaddress
 from pathlib import Path
 
 from captioning.core.errors import InputError
-from captioning.download.sources.local_file import read_image_file
+from captioning.data.local_file import read_image_file
 
 
 def expand(name: str) -> list[str | InputError]:

@@ -7,6 +7,7 @@ Legend: `B` images, `N` captions per image, `T` tokens (`max_length`), `C` featu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,44 +15,52 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from captioning.decoding.search import BeamSearch, Sampler
+from captioning.decoding.search import BeamSearch, DecodingSettings, Sampler
 from captioning.model import CaptionDecoder
 
 #: Number of batches decoded in parallel: many operations of a batch are too small for all cores.
 PARALLEL_BATCHES = 2
+#: Largest number of captions or beams that are decoded together; each takes memory.
+MAX_BEAMS_IN_BATCH = 192
+
+
+def batch_size(search: Sampler | BeamSearch) -> int:
+    """Number of images in a batch that keeps within `MAX_BEAMS_IN_BATCH`."""
+    beams = search.beam_width if isinstance(search, BeamSearch) else search.captions
+    return max(MAX_BEAMS_IN_BATCH // beams, 1)
 
 
 def decode_all(
-    decoder: Sampler | BeamSearch, features: NDArray[Any], batch_images: int
+    search: Sampler | BeamSearch,
+    features: NDArray[Any],
+    batch_images: int,
+    settings: DecodingSettings | Sequence[DecodingSettings] | None = None,
+    streams: Sequence[int] | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Caption any number of images batch by batch. Batches do not influence each other.
 
     Args:
-        decoder: search method, see `decoding.search.make_decoder`.
+        search: search method, see `decoding.search.make_decoder`.
         features: feature maps `[B, height, width, C]`.
         batch_images: number of images in a batch.
+        settings, streams: see `CaptionSearch.make_inputs`; a stream is by default the image's place
+            among all images.
 
     Returns:
         The results of the search for all images: `tokens` int32 `[B, N, T]` and `log_probability`
         float32 `[B, N]`.
     """
-    starts = range(0, len(features), batch_images)
-    batches = [features[start : start + batch_images] for start in starts]
-    decoder.make_predict_function()
-    with ThreadPoolExecutor(_workers(decoder)) as pool:
-        found = list(pool.map(decoder.predict_on_batch, batches))
+    inputs = search.make_inputs(features, settings, streams)
+    batches = [
+        {name: values[start : start + batch_images] for name, values in inputs.items()}
+        for start in range(0, len(features), batch_images)
+    ]
+    search.make_predict_function()
+    # Keras keeps the state outside of the model on JAX, and parallel calls would overwrite it.
+    workers = PARALLEL_BATCHES if keras.backend.backend() == "tensorflow" else 1
+    with ThreadPoolExecutor(workers) as pool:
+        found = list(pool.map(search.predict_on_batch, batches))
     return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
-
-
-def _workers(decoder: Sampler | BeamSearch) -> int:
-    """Number of batches to decode in parallel.
-
-    Sampling allows one, because the random numbers of a batch depend on those drawn before. JAX
-    allows one as well, because Keras keeps the state outside of the model there, and parallel calls
-    would overwrite it.
-    """
-    samples = isinstance(decoder, Sampler) and decoder.temperature > 0
-    return 1 if samples or keras.backend.backend() != "tensorflow" else PARALLEL_BATCHES
 
 
 def attention_maps(

@@ -11,9 +11,8 @@ from typing import Any
 from keras import ops
 
 from captioning.decoding.caption_search import CaptionSearch, best_first
-from captioning.decoding.constraints import IMPOSSIBLE, Constraints
+from captioning.decoding.constraints import IMPOSSIBLE
 from captioning.decoding.loop import LoopState, is_finished, take_rows
-from captioning.model import CaptionDecoder
 from captioning.model.decoder import Cache
 from captioning.text import PAD
 
@@ -31,50 +30,48 @@ class BeamSearch(CaptionSearch):
 
     Args:
         model: caption decoder.
-        beam_width: number of beams `N`.
-        length_penalty: exponent of the length; 0 ranks by log-probability alone.
-        groups: number of groups, a divisor of `beam_width`.
-        diversity: what a token loses in log-probability for each earlier beam that has chosen it.
+        settings: `beam_width` is the number of beams `N`, and `beam_groups` that of the groups.
         captions: number of captions to return for each image, at most `beam_width`; the best first.
-        constraints: see `CaptionSearch`.
     """
 
-    def __init__(
-        self,
-        model: CaptionDecoder,
-        beam_width: int,
-        length_penalty: float,
-        *,
-        groups: int = 1,
-        diversity: float = 0.0,
-        captions: int = 1,
-        constraints: Constraints | None = None,
-    ) -> None:
-        super().__init__(model, captions, constraints)
-        self.beam_width = beam_width
-        self.length_penalty = length_penalty
-        self.groups = groups
-        self.diversity = diversity
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """See `CaptionSearch.numbers`."""
+        return ("length_penalty", "diversity")
 
-    def call(self, features: Any, training: bool | None = None) -> dict[str, Any]:
+    @property
+    def beam_width(self) -> int:
+        """Number of beams `N`."""
+        return self.settings.beam_width
+
+    @property
+    def groups(self) -> int:
+        """Number of groups of beams."""
+        return self.settings.beam_groups
+
+    def call(self, inputs: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
         """Caption each image.
 
         Args:
-            features: feature maps `[B, height, width, C]`.
+            inputs: `features`, feature maps `[B, height, width, C]`; `length_penalty` and
+                `diversity`, float32 `[B]`.
             training: whether dropout is on; `predict` passes False.
 
         Returns:
             `tokens` int32 `[B, captions, T]`, from `[START]` to `[END]`, padded with 0; and
             `log_probability` float32 `[B, captions]`, the sum over all tokens after `[START]`.
         """
-        width, images = self.beam_width, ops.shape(features)[0]
+        features, width = inputs["features"], self.beam_width
+        images = ops.shape(features)[0]
         # All beams of a group are equal at first, so only one of them may be extended.
         first = ops.equal(ops.arange(width) % self._group_width, 0)
         total = ops.broadcast_to(ops.where(first, 0.0, IMPOSSIBLE), (images, width))
         length = ops.zeros((images, width), "float32")
-        sequences, total, length = self._search(features, width, (total, length))
+        numbers = (inputs["length_penalty"][:, None], inputs["diversity"][:, None])
+        values = (total, length, *numbers)
+        sequences, total, length, *_ = self._search(features, width, values)
         if self.groups > 1:
-            ranks = self._ranks(total, length)
+            ranks = _ranks(total, length, numbers[0])
             sequences, total = best_first(ranks, sequences, total, self.captions)
         # Every step sorts the beams of a group by rank.
         return {
@@ -86,26 +83,26 @@ class BeamSearch(CaptionSearch):
     def _group_width(self) -> int:
         return self.beam_width // self.groups
 
-    def _ranks(self, total: Any, length: Any) -> Any:
-        """Ranks of beams, given log-probabilities and lengths of the same shape."""
-        return total / ops.maximum(length, 1.0) ** self.length_penalty
-
     def _step(self, image: Cache, state: LoopState) -> LoopState:
         """Add a token to every unfinished beam."""
-        position, tokens, (sequences, total, length), cache = state
+        position, tokens, (sequences, total, length, *numbers), cache = state
         logits, cache = self.model.step(tokens, position, image, cache)
         log_p = self._log_probabilities(logits, sequences, position)
-        beam, chosen, total, length = self._extend_groups(log_p, tokens, total, length)
+        beam, chosen, total, length = self._extend_groups(log_p, tokens, total, length, *numbers)
         sequences = ops.take_along_axis(sequences, beam[:, :, None], axis=1)
         sequences = ops.slice_update(sequences, (0, 0, position + 1), chosen[:, :, None])
         images = ops.arange(ops.shape(tokens)[0])
         rows = ops.reshape(beam + self.beam_width * images[:, None], (-1,))
-        return position + 1, chosen, (sequences, total, length), take_rows(cache, rows)
+        values = (sequences, total, length, *numbers)
+        return position + 1, chosen, values, take_rows(cache, rows)
 
-    def _extend_groups(self, log_p: Any, tokens: Any, total: Any, length: Any) -> tuple[Any, ...]:
+    def _extend_groups(
+        self, log_p: Any, tokens: Any, total: Any, length: Any, length_penalty: Any, diversity: Any
+    ) -> tuple[Any, ...]:
         """Find the best extensions of each group; arguments and results as of `_extend`, `[B, N]`.
 
-        The beams of the results are counted from the first beam of the first group.
+        `diversity` is float32 `[B, 1]`. The beams of the results are counted from the first beam of
+        the first group.
         """
         width = self._group_width
         found: list[tuple[Any, ...]] = []
@@ -113,18 +110,29 @@ class BeamSearch(CaptionSearch):
         for start in range(0, self.beam_width, width):
             group = slice(start, start + width)
             beam, chosen, *others = self._extend(
-                log_p[:, group], tokens[:, group], total[:, group], length[:, group], penalty
+                log_p[:, group],
+                tokens[:, group],
+                total[:, group],
+                length[:, group],
+                length_penalty,
+                penalty,
             )
             found.append((beam + start, chosen, *others))
             if self.groups > 1:
                 counts = ops.sum(ops.one_hot(chosen, log_p.shape[-1]), axis=1)
                 # Finished beams are extended with padding, which says nothing about words.
                 counts = counts * ops.cast(ops.arange(log_p.shape[-1]) != PAD, "float32")
-                penalty = counts * self.diversity + (0.0 if penalty is None else penalty)
+                penalty = counts * diversity + (0.0 if penalty is None else penalty)
         return tuple(ops.concatenate(parts, axis=1) for parts in zip(*found, strict=True))
 
     def _extend(
-        self, log_p: Any, tokens: Any, total: Any, length: Any, penalty: Any = None
+        self,
+        log_p: Any,
+        tokens: Any,
+        total: Any,
+        length: Any,
+        length_penalty: Any,
+        penalty: Any = None,
     ) -> tuple[Any, ...]:
         """Find the best `W` of all extensions of a group's beams by one token.
 
@@ -133,6 +141,7 @@ class BeamSearch(CaptionSearch):
             tokens: last tokens of the beams, int32 `[B, W]`.
             total: log-probabilities of the beams, float32 `[B, W]`.
             length: numbers of tokens of the beams, float32 `[B, W]`.
+            length_penalty: exponents of the length, float32 `[B, 1]`.
             penalty: what each token loses in log-probability, float32 `[B, V]`; None for nothing.
 
         Returns:
@@ -150,7 +159,8 @@ class BeamSearch(CaptionSearch):
         scores, added = (ops.where(done, padding, values) for values in (scores, added))
         ids = ops.where(done, PAD, ops.cast(ids, "int32"))
         lengths = length + ops.where(done[:, :, 0], 0.0, 1.0)
-        ranks = self._ranks(total[:, :, None] + scores, lengths[:, :, None])
+        exponent = length_penalty[:, :, None]
+        ranks = _ranks(total[:, :, None] + scores, lengths[:, :, None], exponent)
         _, best = ops.top_k(ops.reshape(ranks, (-1, width * each)), width)
         beam = best // each
         totals = total[:, :, None] + added
@@ -160,3 +170,8 @@ class BeamSearch(CaptionSearch):
             ops.take_along_axis(ops.reshape(totals, (-1, width * each)), best, axis=1),
             ops.take_along_axis(lengths, beam, axis=1),
         )
+
+
+def _ranks(total: Any, length: Any, length_penalty: Any) -> Any:
+    """Ranks of beams, given log-probabilities, lengths and exponents of broadcastable shapes."""
+    return total / ops.maximum(length, 1.0) ** length_penalty

@@ -25,7 +25,7 @@ INITIAL_CACHE_TOKENS = 16
 IMAGES_PER_STRAGGLER = 8
 
 #: State of the loop: the position, an int scalar; the tokens there, int32 `[B, N]`; further values
-#: that the step updates, each `[B, N, ...]`; and the key/value cache, each `[B*N, H, L, K]`.
+#: that the step updates or reads, each `[B, ...]`; and the key/value cache, each `[B*N, H, L, K]`.
 LoopState = tuple[Any, Any, tuple[Any, ...], Cache]
 #: A step computes the next state from the image side of the decoder and the current state.
 Step = Callable[[Cache, LoopState], LoopState]
@@ -51,7 +51,7 @@ def decode(
             images are left out.
         image: image side of the decoder, see `CaptionDecoder.encode_image`.
         tokens: first tokens, int32 `[B, N]`.
-        values: initial values that `step` updates, each `[B, N, ...]`.
+        values: initial values that `step` updates or reads, each `[B, ...]`.
         cache: empty cache with room for `initial_cache_tokens(last)` tokens.
         last: position before which the loop ends; it starts at position 0.
 

@@ -1,79 +1,46 @@
-"""The search methods by their names in params.yaml."""
+"""Make the search method that settings describe."""
 
 from __future__ import annotations
 
 from captioning.core.errors import InputError
 from captioning.decoding.beam_search import BeamSearch
-from captioning.decoding.constraints import Constraints
 from captioning.decoding.sampler import Sampler
+from captioning.decoding.settings import DecodingSettings
 from captioning.model import CaptionDecoder
 
-__all__ = ["BeamSearch", "Sampler", "make_decoder"]
+__all__ = ["BeamSearch", "DecodingSettings", "Sampler", "make_decoder"]
 
 
 def make_decoder(
-    model: CaptionDecoder,
-    decoder: str,
-    beam_width: int = 3,
-    length_penalty: float = 1.0,
-    temperature: float = 1.0,
-    seed: int = 0,
-    *,
-    beam_groups: int = 1,
-    diversity: float = 0.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    minimum_length: int = 0,
-    no_repeat_ngram: int | None = None,
-    captions: int = 1,
+    model: CaptionDecoder, settings: DecodingSettings | None = None, captions: int = 1
 ) -> Sampler | BeamSearch:
     """Make a search method.
 
     Args:
         model: caption decoder.
-        decoder: value of `evaluate.decoder` in params.yaml: `greedy`, `sample` or `beam`.
-        beam_width, length_penalty, beam_groups, diversity: see `BeamSearch`.
-        temperature, seed, top_k, top_p: of `sample`, see `Sampler`.
-        minimum_length, no_repeat_ngram: see `Constraints`.
+        settings: how captions are searched for; None means the defaults.
         captions: number of captions for each image.
 
     Raises:
-        InputError: the method cannot find so many captions, or the beams do not make equal groups.
+        InputError: the method cannot find so many captions, or the model's captions are shorter
+            than the settings require.
     """
-    constraints = Constraints(minimum_length, no_repeat_ngram)
-    if decoder == "beam":
-        _check_beams(beam_width, beam_groups, captions)
-        return BeamSearch(
-            model,
-            beam_width,
-            length_penalty,
-            groups=beam_groups,
-            diversity=diversity,
-            captions=captions,
-            constraints=constraints,
-        )
-    if decoder == "greedy" and captions > 1:
-        raise InputError("greedy decoding finds one caption only: choose beam or sample for more")
-    return Sampler(
-        model,
-        temperature if decoder == "sample" else 0.0,
-        seed,
-        top_k=top_k,
-        top_p=top_p,
-        captions=captions,
-        constraints=constraints,
-    )
-
-
-def _check_beams(beam_width: int, beam_groups: int, captions: int) -> None:
-    """Check numbers that must fit together.
-
-    Raises:
-        InputError: there are fewer beams than captions, or the beams do not make equal groups.
-    """
-    if captions > beam_width:
+    settings = settings or DecodingSettings()
+    if captions < 1:
+        raise InputError(f"the number of captions must be 1 or more, not {captions}")
+    longest = model.max_length - 2
+    if settings.minimum_length > longest:
         raise InputError(
-            f"{captions} captions need a beam width of at least {captions}, not {beam_width}"
+            f"minimum_length ({settings.minimum_length}) is larger than {longest}, the longest "
+            "caption of this model: lower it"
         )
-    if beam_width % beam_groups:
-        raise InputError(f"a beam width of {beam_width} does not make {beam_groups} equal groups")
+    if settings.decoder == "beam":
+        if captions > settings.beam_width:
+            raise InputError(
+                f"{captions} captions need a beam width of at least {captions}, not "
+                f"{settings.beam_width}"
+            )
+        return BeamSearch(model, settings, captions)
+    if settings.decoder == "greedy" and captions > 1:
+        raise InputError("greedy decoding finds one caption only: choose beam or sample for more")
+    return Sampler(model, settings, captions)

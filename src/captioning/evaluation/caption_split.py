@@ -19,6 +19,7 @@ from captioning.core.errors import InputError
 from captioning.data.raw_table import raw_shards, read_raw_shard
 from captioning.data.record_folder import RecordFolder
 from captioning.decoding.batches import PARALLEL_BATCHES, attention_maps, decode_all
+from captioning.decoding.random_numbers import stream_of
 from captioning.decoding.search import BeamSearch, Sampler
 from captioning.evaluation.predictions import Prediction
 from captioning.model.bundle import Bundle
@@ -118,7 +119,9 @@ def _caption_images(
     features = np.stack([feature_map for _, feature_map in images])
     missing = -len(images) % batch_images
     padded = np.pad(features, ((0, missing), (0, 0), (0, 0), (0, 0)))
-    found = decode_all(decoder, padded, batch_images)
+    # An image is sampled in the same way whichever other images are in the split.
+    streams = [stream_of(row["image_id"]) for row, _ in images] + [0] * missing
+    found = decode_all(decoder, padded, batch_images, streams=streams)
     tokens, log_probabilities = found["tokens"][:, 0], found["log_probability"][:, 0]
     attention = attention_maps(bundle.decoder, padded, tokens, batch_images)
     for index, (row, _) in enumerate(images):

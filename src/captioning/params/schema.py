@@ -7,8 +7,9 @@ stage does any work.
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -68,6 +69,19 @@ def load_section(path: Path | str, schema: type[SectionT]) -> SectionT:
         raise InputError(_readable(path, error)) from None
 
 
+def check_values(values: Mapping[str, Any], schema: type[Section]) -> None:
+    """Check values that come from somewhere else than a file.
+
+    Raises:
+        InputError: as `load_section`, but in one line.
+    """
+    try:
+        schema.model_validate(dict(values))
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+        raise InputError("; ".join(problem_text(problem) for problem in problems)) from None
+
+
 def problem_text(problem: ErrorDetails) -> str:
     """Describe a validation error in one line: the key's full name, the problem, the value."""
     key = _shortened(".".join(str(part) for part in problem["loc"]))
@@ -80,7 +94,7 @@ def problem_text(problem: ErrorDetails) -> str:
         message = _PATTERNS.get(problem["ctx"]["pattern"], message)
     if problem["type"] != "value_error":
         message += f" (found {_BRIEF.repr(problem['input'])})"
-    return f"{key}: {message}"
+    return f"{key}: {message}" if key else message
 
 
 def _readable(path: Path | str, error: ValidationError) -> str:

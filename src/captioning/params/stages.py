@@ -10,7 +10,6 @@ from pydantic import Field, model_validator
 from captioning.params.choices import (
     Activation,
     DatasetName,
-    Decoder,
     ExtractorName,
     FeatureDtype,
     Monitor,
@@ -23,6 +22,7 @@ from captioning.params.choices import (
     VocabularyKind,
 )
 from captioning.params.datasets import DatasetsParams
+from captioning.params.decoding import DecodingParams
 from captioning.params.schema import BatchSize, Count, Section, Seed, load_section
 
 #: Number of epochs, or of reports.
@@ -142,15 +142,10 @@ class TrainParams(Section):
         return self
 
 
-class EvaluateParams(Section):
+class EvaluateParams(DecodingParams):
     """`evaluate`: how captions are decoded and scored."""
 
-    decoder: Decoder
-    beam_width: Annotated[int, Field(ge=1, le=64)]
-    length_penalty: Annotated[float, Field(ge=0, le=10)]
-    temperature: Annotated[float, Field(ge=0.001, le=1000)]
     tokenizer: Tokenizer
-    seed: Seed
     batch_images: BatchSize
     bootstrap_samples: Annotated[int, Field(ge=100, le=100_000)]
     sample_images: Annotated[int, Field(ge=0, le=64)]
@@ -167,6 +162,17 @@ class Params(Section):
     model: ModelParams
     train: TrainParams
     evaluate: EvaluateParams
+
+    @model_validator(mode="after")
+    def _minimum_length_fits(self) -> Params:
+        longest = self.model.max_length - 2
+        if self.evaluate.minimum_length > longest:
+            raise ValueError(
+                f"evaluate.minimum_length ({self.evaluate.minimum_length}) is larger than "
+                f"{longest}, which model.max_length ({self.model.max_length}) leaves beside "
+                "[START] and [END]: lower it, or raise model.max_length"
+            )
+        return self
 
 
 def load_params(path: Path | str = "params.yaml") -> Params:

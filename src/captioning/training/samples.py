@@ -13,6 +13,7 @@ import keras
 
 from captioning.core.files import atomic_path
 from captioning.decoding.sampler import Sampler
+from captioning.decoding.settings import DecodingSettings
 from captioning.model import CaptionDecoder
 from captioning.text import Vocabulary
 from captioning.training.examples import Examples
@@ -49,7 +50,8 @@ class SampleCaptions(keras.callbacks.Callback):
         self.image_ids, self.features, self.references = examples
         self.vocabulary = vocabulary
         self.verbose = verbose
-        self.samplers = {t: Sampler(decoder, t, seed) for t in TEMPERATURES}
+        self.greedy = Sampler(decoder, DecodingSettings("greedy"))
+        self.sampler = Sampler(decoder, DecodingSettings("sample", seed=seed))
         self.rows: list[dict[str, Any]] = []
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -60,16 +62,7 @@ class SampleCaptions(keras.callbacks.Callback):
         """Caption the images and rewrite the whole file."""
         if len(self.image_ids) == 0:
             return
-        for sampler in self.samplers.values():
-            # The same random numbers at every report, so that only the model makes a difference.
-            sampler.reseed()
-        captions = {
-            temperature: [
-                self.vocabulary.decode(row)
-                for row in sampler.predict(self.features, verbose=0)["tokens"][:, 0].tolist()
-            ]
-            for temperature, sampler in self.samplers.items()
-        }
+        captions = {temperature: self._captions(temperature) for temperature in TEMPERATURES}
         # Counted from the rows, because self-critical training continues the numbers.
         report = len(self.rows) // len(self.image_ids) + 1
         if self.verbose:
@@ -88,6 +81,18 @@ class SampleCaptions(keras.callbacks.Callback):
                 shown = " | ".join(caption or "(empty)" for caption in by_temperature.values())
                 print(f"  {image_id}: {shown}")
         self._write()
+
+    def _captions(self, temperature: float) -> list[str]:
+        """A caption of each image; temperature 0 takes the most probable words.
+
+        The random numbers are the same at every report, so that only the model makes a difference.
+        """
+        if temperature == 0:
+            found = self.greedy.decode(self.features)
+        else:
+            settings = self.sampler.settings.with_changes(temperature=temperature)
+            found = self.sampler.decode(self.features, settings)
+        return [self.vocabulary.decode(row) for row in found["tokens"][:, 0].tolist()]
 
     def _write(self) -> None:
         with atomic_path(self.path) as temporary:

@@ -17,6 +17,7 @@ import keras
 import tensorflow as tf
 
 from captioning.decoding.sampler import Sampler
+from captioning.decoding.settings import DecodingSettings
 from captioning.model import CaptionDecoder
 from captioning.params.stages import TrainParams
 from captioning.training.curves import CurveWriter
@@ -47,8 +48,9 @@ class SelfCritical(keras.Model):
     ) -> None:
         super().__init__(name="self_critical")
         self.decoder = decoder
-        self.sampler = Sampler(decoder, temperature=1.0, seed=seed)
-        self.greedy = Sampler(decoder, temperature=0.0)
+        self.sampler = Sampler(decoder, DecodingSettings("sample"), captions)
+        self.greedy = Sampler(decoder, DecodingSettings("greedy"))
+        self.seed_generator = keras.random.SeedGenerator(seed)
         self.reward = reward
         self.captions = captions
         self.mean_reward = keras.metrics.Mean("reward")
@@ -57,12 +59,12 @@ class SelfCritical(keras.Model):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Greedy captions int32 `[B, 1, T]` for feature maps `[B, height, width, C]`."""
-        return self.greedy(inputs)["tokens"]
+        return self.greedy({"features": inputs})["tokens"]
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Sample captions and make those with higher rewards more likely."""
         features, references = data
-        sampled = self.sampler.draw(features, self.captions)["tokens"]
+        sampled = self.sampler.draw(self._sampling_inputs(features))["tokens"]
         rewards = self._rewards(sampled, references)
         others = (tf.reduce_sum(rewards, 1, keepdims=True) - rewards) / (self.captions - 1)
         inputs, targets, weights = pack_weighted(sampled, rewards - others)
@@ -84,6 +86,14 @@ class SelfCritical(keras.Model):
     def metrics(self) -> list[keras.metrics.Metric]:
         """Metrics that Keras resets at the start of an epoch and of a validation."""
         return [self.mean_reward]
+
+    def _sampling_inputs(self, features: Any) -> dict[str, Any]:
+        """The sampler's inputs, with new random numbers in every step."""
+        images = tf.shape(features)[0]
+        shape = (images, self.captions, self.sampler.last_position)
+        random = keras.random.uniform(shape, seed=self.seed_generator)
+        ones = tf.ones(images)
+        return {"features": features, "temperature": ones, "top_p": ones, "random": random}
 
     def _rewards(self, captions: Any, references: Any) -> Any:
         """Rewards float32 `[B, N]` of captions `[B, N, T]`, without a gradient."""

@@ -6,6 +6,7 @@ Legend: `S` side of the resized image in pixels; 3 color channels: red, green, b
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ __all__ = [
     "decode_image",
     "load_pixels",
     "resize",
+    "to_rgb",
 ]
 
 MAX_MEGAPIXELS = 64
@@ -76,16 +78,28 @@ def decode_image(data: bytes, name: str) -> Image.Image:
     if not data:
         raise ImageError(name, "empty image", "the file is empty")
     try:
-        return _decode(data, name)
+        return _decode(lambda: open_image(data), name)
     except ImageError as error:
         if error.reason != _CORRUPT or not data.startswith(PNG_SIGNATURE):
             raise
-    return _decode(without_metadata(data), name)
+    return _decode(lambda: open_image(without_metadata(data)), name)
 
 
-def _decode(data: bytes, name: str) -> Image.Image:
+def to_rgb(image: Image.Image, name: str) -> Image.Image:
+    """Convert a Pillow image, decoded or not, into upright 8-bit RGB, see `decode_image`.
+
+    Raises:
+        ImageError: it is empty, cannot be decoded, or is larger than `MAX_MEGAPIXELS`.
+    """
+    if 0 in image.size:
+        raise ImageError(name, "empty image", "it has no pixels")
+    return _decode(lambda: image, name)
+
+
+def _decode(opened: Callable[[], Image.Image], name: str) -> Image.Image:
+    """Decode the image that `opened` returns."""
     try:
-        image = open_image(data)
+        image = opened()
         width, height = image.size
         if width * height > MAX_MEGAPIXELS * 1_000_000:
             raise _too_large(name, f"{width}x{height} pixels")

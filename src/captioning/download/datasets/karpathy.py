@@ -10,11 +10,11 @@ from pathlib import Path, PurePosixPath
 import pyarrow as pa
 
 from captioning.core.errors import InputError
+from captioning.data.local_file import read_image_file
 from captioning.download.datasets.base import FILE_COLUMN, SPLITS, Example, Rejections
 from captioning.download.datasets.karpathy_split_file import KarpathyImage, read_karpathy
 from captioning.download.datasets.listed_images import ListedImage, listed_examples, reject_unlisted
 from captioning.download.sources.image_files import ImageFiles
-from captioning.download.sources.local_file import read_image_file
 from captioning.download.sources.locate import locate
 from captioning.download.sources.zip_archive import ZipArchive
 from captioning.params.datasets import KarpathyParams

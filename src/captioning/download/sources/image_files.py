@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from captioning.core.errors import InputError
 from captioning.data.images.formats import IMAGE_SUFFIXES
+from captioning.data.local_file import MAX_IMAGE_BYTES, read_image_file
 from captioning.download.closing import Closing
 from captioning.download.names import check_name
-from captioning.download.sources.local_file import MAX_IMAGE_BYTES, read_image_file
 from captioning.download.sources.zip_archive import ZipArchive
 
 

@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from captioning.data.local_file import MAX_IMAGE_BYTES
 from captioning.download.datasets.folder.rows import RowError
 from captioning.download.names import is_unicode
-from captioning.download.sources.local_file import MAX_IMAGE_BYTES
 from captioning.download.sources.zip_archive import ZipArchive
 
 

@@ -14,12 +14,12 @@ from typing import IO
 from captioning.cluster.object_store import Store
 from captioning.core.errors import InputError
 from captioning.data.images.formats import IMAGE_SUFFIXES
+from captioning.data.local_file import read_image_file
 from captioning.download.closing import Closing
 from captioning.download.datasets.folder.archived_files import ArchivedFiles
 from captioning.download.datasets.folder.missing_file import detour, other_than_a_file
 from captioning.download.datasets.folder.rows import RowError, shortened
 from captioning.download.names import is_unicode, leads_outside
-from captioning.download.sources.local_file import read_image_file
 
 
 class FolderFiles(Closing):

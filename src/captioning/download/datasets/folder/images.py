@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from captioning.data.local_file import FileError
 from captioning.download.datasets.base import Rejections, caption_rejection_reason
 from captioning.download.datasets.folder.files import FolderFiles
 from captioning.download.datasets.folder.parquet import embedded_images
@@ -18,7 +19,6 @@ from captioning.download.datasets.folder.split_names import (
     SPLIT_NAMES,
     split_of_path,
 )
-from captioning.download.sources.local_file import FileError
 
 
 @dataclass

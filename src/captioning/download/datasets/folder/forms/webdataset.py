@@ -12,6 +12,7 @@ from typing import Any
 
 from captioning.core.errors import InputError
 from captioning.data.images.decode import IMAGE_SUFFIXES
+from captioning.data.local_file import MAX_IMAGE_BYTES
 from captioning.download.datasets.folder.files import FolderFiles, suffix
 from captioning.download.datasets.folder.forms.base import Form
 from captioning.download.datasets.folder.problems import Location, Problems
@@ -19,7 +20,6 @@ from captioning.download.datasets.folder.rows import Row, RowError, caption_text
 from captioning.download.datasets.folder.shard_list import SHARD_LIST, read_shard_list
 from captioning.download.datasets.folder.tar_samples import Sample, read_samples
 from captioning.download.datasets.folder.text_tables import NOT_UTF8
-from captioning.download.sources.local_file import MAX_IMAGE_BYTES
 
 # Where a sample's captions are: the first of these files that it has.
 _CAPTION_KINDS = ("json", "txt", "caption", "text")
