@@ -200,6 +200,7 @@ def test_nothing_else_in_the_folder_touches_values():
         if isinstance(node, ast.FunctionDef)
     }
     assert functions == {
+        "schema.check_values",
         "schema.load_section",
         "schema.problem_text",
         "schema._readable",
