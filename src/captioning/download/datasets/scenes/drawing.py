@@ -81,18 +81,28 @@ def _background(
     period = side / float(random.uniform(7, 11))
     if kind == "striped":
         along = x if random.random() < 0.5 else y
-        share = ((along / period) % 1 < 0.5).astype(np.float32)
+        share = (along / period) % 1 < 0.5
     elif kind == "checkered":
-        share = ((x // period + y // period) % 2).astype(np.float32)
+        share = (x // period) % 2 != (y // period) % 2
     elif kind == "dotted":
         dx, dy = x % period - period / 2, y % period - period / 2
-        share = (dx * dx + dy * dy < (0.24 * period) ** 2).astype(np.float32)
+        share = dx * dx + dy * dy < (0.24 * period) ** 2
     elif kind == "gradient":
         share = (x if random.random() < 0.5 else y).astype(np.float32) / side * 1.8
     else:
-        share = np.zeros((1, 1), np.float32)
+        share = np.zeros((1, 1), bool)
+    if share.dtype == bool:
+        image = Image.new("RGB", (side, side), _colour(light))
+        mask = np.broadcast_to(share, (side, side)).astype(np.uint8) * 255
+        image.paste(_colour(dark), None, Image.fromarray(mask))
+        return image
     pixels = (light + share[:, :, None] * (dark - light)).clip(0, 255).astype(np.uint8)
     return Image.fromarray(np.ascontiguousarray(np.broadcast_to(pixels, (side, side, 3))))
+
+
+def _colour(values: NDArray[np.float32]) -> Colour:
+    r, g, b = (int(value) for value in values)
+    return (r, g, b)
 
 
 def _mask(item: SceneObject, left: int, top: int) -> Image.Image:
