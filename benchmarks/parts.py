@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks import decoding, extraction, reading, training
+from benchmarks import decoding, extraction, reading, serving, training
 from benchmarks.alternate import Factory, Measured, alternate
 from benchmarks.data import BenchData
 from benchmarks.machine import Ceilings
@@ -27,6 +27,8 @@ class Bench:
         extracted: number of images extracted in a run, a multiple of 32.
         split_images: number of test images that this project's decoders caption; None means all.
         input_steps: number of train steps in a run of the part `input`.
+        served: number of images in a run of the part `serving`.
+        clients: number of clients that send them.
 
     Attributes:
         ceilings: limits of the machine, see `machine.Ceilings`.
@@ -40,6 +42,8 @@ class Bench:
     extracted: int = 256
     split_images: int | None = None
     input_steps: int = 20
+    served: int = 256
+    clients: int = 32
     ceilings: dict[str, float] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
 
@@ -198,6 +202,45 @@ class Bench:
             )
         ]
 
+    def serving(self) -> list[Row]:
+        """The server compared with the captioner: many clients, and one."""
+        data = {"data": self.data}
+        few = max(self.served // 8, 1)
+        sides: dict[str, Factory] = {
+            "one batch": (serving.Offline, {**data, "images": self.served, "together": 4096}),
+            "many clients": (
+                serving.Served,
+                {**data, "images": self.served, "clients": self.clients},
+            ),
+            "one by one": (serving.Offline, {**data, "images": few, "together": 1}),
+            "one client": (serving.Served, {**data, "images": few, "clients": 1}),
+        }
+        found = self.sides("serving", sides, self.runs)
+        return [
+            self._served(found, "one batch", "many clients", f"{self.clients} clients", 0.8),
+            self._served(found, "one by one", "one client", "one client", 1 / 1.3),
+        ]
+
+    def _served(
+        self, found: dict[str, Measured], reference: str, side: str, who: str, target: float
+    ) -> Row:
+        """The server compared with the captioner itself."""
+        theirs, ours = found[reference], found[side]
+        pairs = zip(theirs.facts["captions"], ours.facts["captions"], strict=True)
+        same = sum(first == second for first, second in pairs)
+        seconds = ", ".join(
+            f"{name} {1000 * value:.0f}" for name, value in ours.facts["seconds"].items()
+        )
+        return compare(
+            f"serving {who} compared with captioning {reference}",
+            "images/s",
+            theirs,
+            ours,
+            target,
+            note=f"{same} of {len(ours.facts['captions'])} captions are the same; "
+            f"milliseconds for a request: {seconds}",
+        )
+
 
 PARTS: dict[str, Callable[[Bench], list[Row]]] = {
     "training": Bench.training,
@@ -205,4 +248,5 @@ PARTS: dict[str, Callable[[Bench], list[Row]]] = {
     "extraction": Bench.extraction,
     "reading": Bench.reading,
     "input": Bench.input_ahead,
+    "serving": Bench.serving,
 }
