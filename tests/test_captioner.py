@@ -164,7 +164,7 @@ def test_command_draws_the_attention(model_folder, pictures):
     [
         (["--beam", "0"], "the beam width must be a whole number between 1 and 64, not 0"),
         (["--temperature", "-1"], "the temperature must be 0, or between 0.001 and 1000, not -1"),
-        (["--beam", "2", "--temperature", "1"], "not allowed with argument"),
+        (["--top-p", "1.5"], "the top-p must be a number between 0.0001 and 1, not 1.5"),
     ],
 )
 def test_command_refuses_impossible_options(arguments, message, capsys):

@@ -288,15 +288,6 @@ def test_values_that_no_model_can_use_are_refused(
     assert line.endswith(" (see `captioning caption --help`)") and len(line) < 250
 
 
-def test_the_limits_of_options_are_those_of_the_params() -> None:
-    from captioning.cli import caption
-    from captioning.params.stages import EvaluateParams
-
-    fields = {name: field.metadata for name, field in EvaluateParams.model_fields.items()}
-    assert str(caption._MAX_BEAM_WIDTH) in str(fields["beam_width"])
-    assert f"Lt(lt={caption._MAX_SEED + 1})" in str(fields["seed"])
-
-
 def test_folders_that_cannot_be_listed_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,8 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from captioning.cli.attention_pictures import AttentionPictures
-from captioning.cli.option_types import png_path, temperature, whole_number
+from captioning.cli.decoding_options import add_decoding_options, decoding_settings
+from captioning.cli.option_types import png_path
 from captioning.cli.pictures import expand, read
 from captioning.core.errors import InputError
 from captioning.runtime.quick_imports import quick_imports
@@ -22,14 +23,8 @@ from captioning.stage.quiet import quiet_tensorflow
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from captioning.captioner import Captioner
-    from captioning.decoding.search import BeamSearch, Sampler
-
-_DEFAULT_BEAM_WIDTH = 3
-# As of `evaluate.beam_width` in params.yaml. Each beam of each image in a batch takes memory.
-_MAX_BEAM_WIDTH = 64
-_MAX_BEAMS_IN_BATCH = 192
-_MAX_SEED = 2**31 - 1
+    from captioning.captioner import Caption
+    from captioning.decoding.settings import DecodingSettings
 
 
 def add_caption(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -52,26 +47,7 @@ def add_caption(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         metavar="FOLDER",
         help="folder of the trained model (default: %(default)s)",
     )
-    method = caption.add_mutually_exclusive_group()
-    method.add_argument(
-        "--beam",
-        type=whole_number("beam width", 1, _MAX_BEAM_WIDTH),
-        metavar="N",
-        help=f"use beam search of this width (default: {_DEFAULT_BEAM_WIDTH})",
-    )
-    method.add_argument(
-        "--temperature",
-        type=temperature,
-        metavar="T",
-        help="sample at this temperature instead; 0 always takes the most probable word",
-    )
-    caption.add_argument(
-        "--seed",
-        type=whole_number("seed", 0, _MAX_SEED),
-        default=0,
-        metavar="N",
-        help="random seed for sampling (default: %(default)s)",
-    )
+    add_decoding_options(caption)
     caption.add_argument(
         "--attention",
         type=png_path,
@@ -89,6 +65,7 @@ def add_caption(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _caption(options: argparse.Namespace) -> int:
     """Caption the images that can be read and report the others; return the exit status."""
+    settings = decoding_settings(options)
     failures = _Failures()
     entries = [entry for name in options.images for entry in expand(name)]
     images = _decoded(entries, options.private_addresses, failures)
@@ -99,11 +76,12 @@ def _caption(options: argparse.Namespace) -> int:
             names = [entry for entry in entries if isinstance(entry, str)]
             pictures = AttentionPictures(options.attention, names, failures.report)
         with quiet_tensorflow():
-            for row in _rows(chain([first], images), options, pictures):
+            for row in _rows(chain([first], images), options, settings, pictures):
                 if options.json:
                     print(json.dumps(row, ensure_ascii=False, sort_keys=True))
                 else:
-                    print(f"{row['image']}: {row['caption']}")
+                    for text in row.get("captions") or [row["caption"]]:
+                        print(f"{row['image']}: {text}")
     return int(failures.number > 0)
 
 
@@ -137,55 +115,51 @@ def _decoded(
 def _rows(
     images: Iterator[tuple[str, Image]],
     options: argparse.Namespace,
+    settings: DecodingSettings,
     pictures: AttentionPictures | None,
 ) -> Iterator[dict[str, Any]]:
     """Caption named images: `image`, `caption`, `log_probability`; if drawn, `attention`.
 
-    Few images are in memory at a time.
+    With several captions of an image, `captions` and `log_probabilities` instead. Few images are in
+    memory at a time.
     """
     with quick_imports():
         from captioning.captioner import Captioner
-        from captioning.decoding.batches import PARALLEL_BATCHES
-        from captioning.decoding.search import DecodingSettings, make_decoder
+        from captioning.decoding.batches import PARALLEL_BATCHES, batch_size
 
     captioner = Captioner.load(options.model)
-    width = options.beam or _DEFAULT_BEAM_WIDTH
-    if options.temperature is None:
-        settings = DecodingSettings(beam_width=width)
-    elif options.temperature == 0:
-        settings = DecodingSettings("greedy")
-    else:
-        settings = DecodingSettings("sample", temperature=options.temperature, seed=options.seed)
-    decoder = make_decoder(captioner.decoder, settings)
-    batch_images = _MAX_BEAMS_IN_BATCH // width
-    while chosen := list(islice(images, PARALLEL_BATCHES * batch_images)):
-        yield from _captioned(chosen, captioner, decoder, batch_images, pictures)
-        del chosen  # Before the next ones are read.
+    chunk = PARALLEL_BATCHES * batch_size(captioner.search(settings, options.n))
+    number = 0
+    while chosen := list(islice(images, chunk)):
+        names, pixels = zip(*chosen, strict=True)
+        del chosen
+        features = captioner.features(pixels)
+        # The same captions whatever the size of the chunks.
+        streams = range(number, number + len(names))
+        number += len(names)
+        found = captioner.caption_features(
+            features, settings, n=options.n, attention=pictures is not None, streams=streams
+        )
+        for name, image, captions in zip(names, pixels, found, strict=True):
+            yield _row(name, image, captions, options.n, pictures)
+        del pixels, image  # Before the next ones are read.
 
 
-def _captioned(
-    images: Sequence[tuple[str, Image]],
-    captioner: Captioner,
-    decoder: Sampler | BeamSearch,
-    batch_images: int,
+def _row(
+    name: str,
+    image: Image,
+    captions: Sequence[Caption],
+    number: int,
     pictures: AttentionPictures | None,
-) -> Iterator[dict[str, Any]]:
-    """Caption some images; see `_rows`."""
-    import numpy as np
-
-    from captioning.data.images.decode import resize
-
-    size = captioner.source["image_size"]
-    features = captioner.features(np.stack([resize(image, size) for _, image in images]))
-    captions, log_probabilities, tokens = captioner.caption(features, decoder, batch_images)
-    attention = captioner.attention(features, tokens) if pictures else None
-    for index, (name, image) in enumerate(images):
-        row = {
-            "image": name,
-            "caption": captions[index],
-            "log_probability": round(float(log_probabilities[index]), 5),
-        }
-        if pictures is not None and attention is not None:
-            pieces = [piece for piece, _ in captioner.vocabulary.pieces(tokens[index].tolist())]
-            row |= pictures.draw(image, captions[index], pieces, attention[index, : len(pieces)])
-        yield row
+) -> dict[str, Any]:
+    """The captions of an image, and the picture of the attention of its first one."""
+    rounded = [round(caption.log_probability, 5) for caption in captions]
+    row: dict[str, Any] = {"image": name}
+    if number == 1:
+        row |= {"caption": captions[0].text, "log_probability": rounded[0]}
+    else:
+        row |= {"captions": [caption.text for caption in captions], "log_probabilities": rounded}
+    first = captions[0]
+    if pictures is not None and first.attention is not None:
+        row |= pictures.draw(image, first.text, first.words, first.attention)
+    return row
