@@ -99,7 +99,7 @@ class DvcLiveCurves:
         except ImportError:
             raise InputError(
                 f"{DVCLIVE} is set, but DVCLive is not installed: "
-                f"run `pip install dvclive`, or unset {DVCLIVE}"
+                f"run `pip install -e '.[live]'`, or unset {DVCLIVE}"
             ) from None
         # Neither an experiment nor a dvc.yaml of its own: the pipeline's experiment is DVC's.
         self._live = Live(str(folder), save_dvc_exp=False, dvcyaml=None)
