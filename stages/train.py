@@ -20,6 +20,7 @@ def train(params: Params) -> None:
     from captioning.runtime.device import use_device
     from captioning.training.build import build_decoder
     from captioning.training.data import TrainingData
+    from captioning.training.familiarity import learn_familiarity
     from captioning.training.fit import fit
     from captioning.training.samples import SampleCaptions
     from captioning.training.self_critical import refine
@@ -57,8 +58,11 @@ def train(params: Params) -> None:
             samples=samples,
             checkpoint=scratch / "self_critical.npz",
         )
+        familiarity = learn_familiarity(data.features)
+        source = dict(data.features.extra)
+        bundle = Bundle(decoder, data.vocabulary, source, params.dataset, familiarity)
         with fresh_folder("data/model") as folder:
-            save_bundle(folder, Bundle(decoder, data.vocabulary, dict(data.features.extra)))
+            save_bundle(folder, bundle)
         write_json("metrics/train.json", training_summary(decoder, data.counts, fitted, refined))
 
 

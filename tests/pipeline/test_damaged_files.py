@@ -25,6 +25,7 @@ from captioning.data.raw_table import COLUMNS, read_raw_shard
 from captioning.data.record_folder import RecordFolder
 from captioning.data.record_writer import finished_shard, summary_path
 from captioning.model.bundle import Bundle, load_bundle, save_bundle
+from captioning.model.familiarity import Familiarity
 from captioning.text import (
     SPECIAL_TOKENS,
     Standardization,
@@ -53,7 +54,8 @@ def folder(tmp_path) -> Path:
     write_scenes(root / "scenes", 1, 64, train_images=3, validation_images=1, test_images=1)
     decoder = make_decoder()
     words = WordVocabulary((*SPECIAL_TOKENS, *"abcdefgh"))
-    save_bundle(root / "model", Bundle(decoder, words, SOURCE))
+    known = Familiarity(np.ones(4, "f4"), np.ones((2, 4), "f4"), np.array(1, "f4"))
+    save_bundle(root / "model", Bundle(decoder, words, SOURCE, "scenes", known))
     unsealed = shutil.copytree(root / "model", root / "unsealed")
     values = read_sealed_json(unsealed / "captioner.json")
     del values["decoder_sha256"]
@@ -87,7 +89,7 @@ def _records(root: Path, name: str) -> Any:
 def _bundle(root: Path, name: str) -> Any:
     bundle = load_bundle(root / name)
     weights = [weight.tobytes() for weight in bundle.decoder.get_weights()]
-    return weights, bundle.decoder.get_config(), bundle.vocabulary.sha256, bundle.source
+    return weights, bundle.decoder.get_config(), bundle.vocabulary.sha256, *bundle[2:]
 
 
 def _statistics(root: Path) -> Any:
@@ -134,6 +136,7 @@ KINDS: dict[str, tuple[str, Callable[[Path], Any]]] = {
         lambda root: _bundle(root, "unsealed"),
     ),
     "source of the features": ("model/captioner.json", lambda root: _bundle(root, "model")),
+    "familiarity": ("model/familiarity.npz", lambda root: _bundle(root, "model")),
     "words": ("model/vocabulary.txt", lambda root: _bundle(root, "model")),
     "list of subwords": ("vocabulary/vocabulary.txt", _statistics),
     "subwords": ("vocabulary/subwords.model", _statistics),
