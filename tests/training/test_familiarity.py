@@ -141,6 +141,7 @@ save_familiarity(Path(sys.argv[3]), learn_familiarity(RecordFolder.open(sys.argv
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_number_of_threads_changes_no_byte(tmp_path):
     write_maps(tmp_path / "maps", train=600, validation=20)
     for threads in ("1", "4"):
