@@ -161,7 +161,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path, monkeypatch):
 def test_dvclive_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setenv("CAPTIONING_DVCLIVE", "logs")
     monkeypatch.setitem(sys.modules, "dvclive", None)
-    with pytest.raises(InputError, match="DVCLive is not installed: run `pip install -e '.\[live\]'`"):
+    with pytest.raises(InputError, match=r"DVCLive is not installed: run `pip .*'.\[live\]'`"):
         live_curves("training")
 
 
