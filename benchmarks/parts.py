@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks import decoding, extraction, reading, serving, training
+from benchmarks import captioning, decoding, extraction, reading, serving, training
 from benchmarks.alternate import Factory, Measured, alternate
 from benchmarks.data import BenchData
 from benchmarks.machine import Ceilings
@@ -29,6 +29,7 @@ class Bench:
         input_steps: number of train steps in a run of the part `input`.
         served: number of images in a run of the part `serving`.
         clients: number of clients that send them.
+        captioned: number of picture files captioned in a run.
 
     Attributes:
         ceilings: limits of the machine, see `machine.Ceilings`.
@@ -44,6 +45,7 @@ class Bench:
     input_steps: int = 20
     served: int = 256
     clients: int = 32
+    captioned: int = 512
     ceilings: dict[str, float] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
 
@@ -168,6 +170,25 @@ class Bench:
             compare("extraction", "images/s", found["tutorial"], ours, 1.8, work, self.ceiling())
         ]
 
+    def captioning(self) -> list[Row]:
+        """Captioning of picture files compared with extraction of their features alone."""
+        arguments = {"data": self.data, "images": self.captioned}
+        sides: dict[str, Factory] = {"extraction": (captioning.Extraction, arguments)}
+        for decoder in ("greedy", "beam"):
+            sides[decoder] = (captioning.Captioning, {**arguments, "decoder": decoder})
+        found = self.sides("captioning", sides, self.runs)
+        return [
+            compare(
+                f"captioning of files, {decoder}, compared with extraction alone",
+                "images/s",
+                found["extraction"],
+                found[decoder],
+                0.85,
+                note=f"{found[decoder].facts['words']:.1f} words in a caption on average",
+            )
+            for decoder in ("greedy", "beam")
+        ]
+
     def reading(self) -> list[Row]:
         """A shuffled epoch compared with reading the same files from start to end."""
         sides: dict[str, Factory] = {
@@ -246,6 +267,7 @@ PARTS: dict[str, Callable[[Bench], list[Row]]] = {
     "training": Bench.training,
     "decoding": Bench.decoding,
     "extraction": Bench.extraction,
+    "captioning": Bench.captioning,
     "reading": Bench.reading,
     "input": Bench.input_ahead,
     "serving": Bench.serving,

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from imports import ROOT
 from raw_table import write_scenes
+from untrained_captioner import write_model
 
 from benchmarks.alternate import Measured
 from benchmarks.data import BenchData
@@ -46,6 +47,7 @@ def tiny(tmp_path_factory) -> BenchData:
     np.save(root / "data/vocabulary/output_bias.npy", output_bias(vocabulary.count(captions)))
     (root / "data/tokens").mkdir()
     write_tokens(raw, root / "data/tokens", vocabulary, 50)
+    write_model(root / "data/model", vocabulary, captions)
     assert pq.read_table(raw / "test-00000-of-00001.parquet").num_rows == 32
     return BenchData(root, tmp_path_factory.mktemp("work"), 12, 3)
 
@@ -57,7 +59,7 @@ def test_every_part_of_the_benchmark_runs(tiny, part):
     tiny.check()
     if part == "training":
         tiny.write_share()
-    bench = Bench(tiny, 1, 2, 3, 32, 8, 2)
+    bench = Bench(tiny, 1, 2, 3, 32, 8, 2, captioned=40)
     bench.ceilings |= {"matmul_float32": 1e11, "matmul_bfloat16": 2e11}
     rows = PARTS[part](bench)
     assert rows and all(row.reference > 0 and row.ours > 0 for row in rows)

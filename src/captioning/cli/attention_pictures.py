@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captioning.cli.pictures import is_url
+from captioning.batch.pictures import is_url
 from captioning.core.errors import InputError
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""`captioning caption`: captions images from files, folders and URLs.
+"""`captioning caption`: captions images from files, folders, lists, URLs and object stores.
 
 TensorFlow is imported only if there is an image to caption.
 """
@@ -7,24 +7,29 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Iterator, Sequence
-from itertools import chain, islice
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from contextlib import closing
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from captioning.batch.folders import Skipped
+from captioning.batch.listing import STDIN, check_names, list_pictures, names_in
+from captioning.batch.pictures import Listed, Picture, PictureList, is_url
+from captioning.batch.progress import Progress
 from captioning.cli.attention_pictures import AttentionPictures
 from captioning.cli.decoding_options import add_decoding_options, decoding_settings
 from captioning.cli.option_types import png_path
-from captioning.cli.pictures import expand, read
 from captioning.core.errors import InputError
 from captioning.runtime.quick_imports import quick_imports
 from captioning.stage.quiet import quiet_tensorflow
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from captioning.batch.rows import Row
 
-    from captioning.captioner import Caption
-    from captioning.decoding.settings import DecodingSettings
+_INTERRUPTED = 130
 
 
 def add_caption(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -32,14 +37,27 @@ def add_caption(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     caption = commands.add_parser(
         "caption",
         help="caption images",
-        description="Caption images. Files that are not images are reported by name; the rest are "
-        "still captioned, and the exit status is 1.",
+        description="Caption images. What cannot be read is reported by name; the rest is still "
+        "captioned, and the exit status is 1.",
     )
     caption.add_argument(
         "images",
-        nargs="+",
+        nargs="*",
         metavar="PATH_OR_URL",
-        help="image file, folder of image files, or URL of an image",
+        help="image file, folder of image files, URL of an image, prefix in an object store such "
+        "as s3://bucket/prefix, or - for an image on standard input",
+    )
+    caption.add_argument(
+        "--list",
+        action="append",
+        default=[],
+        dest="lists",
+        metavar="FILE",
+        help="also caption what this file names, one path or URL on each line; - for standard "
+        "input",
+    )
+    caption.add_argument(
+        "--recursive", action="store_true", help="also read the subfolders of folders"
     )
     caption.add_argument(
         "--model",
@@ -48,6 +66,15 @@ def add_caption(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="folder of the trained model (default: %(default)s)",
     )
     add_decoding_options(caption)
+    caption.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write the captions to this file, as Parquet (.parquet), JSON Lines (.jsonl) or CSV "
+        "(.csv); the same command resumes an interrupted run",
+    )
+    caption.add_argument("--json", action="store_true", help="print one JSON object a line")
     caption.add_argument(
         "--attention",
         type=png_path,
@@ -59,30 +86,66 @@ def add_caption(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         action="store_true",
         help="also read URLs that lead to this machine or to its private network",
     )
-    caption.add_argument("--json", action="store_true", help="print one JSON object a line")
     caption.set_defaults(run=_caption)
 
 
 def _caption(options: argparse.Namespace) -> int:
     """Caption the images that can be read and report the others; return the exit status."""
+    _check(options)
+    skipped = Skipped()
+    names = chain(options.images, *map(names_in, options.lists))
+    listed = list_pictures(names, options.recursive, skipped)
+    try:
+        status = _write(options, listed) if options.output else _print(options, listed)
+    except KeyboardInterrupt:
+        advice = "; run the same command again to resume" if options.output else ""
+        print(f"interrupted{advice}", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Nobody reads the captions any more; Python would complain again when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    if skipped.number:
+        files = "1 file" if skipped.number == 1 else f"{skipped.number:,} files"
+        print(
+            f"note: {files} in folders left out, by names that begin with a dot or do not end "
+            "like an image's",
+            file=sys.stderr,
+        )
+    return status
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        InputError: nothing is to be captioned, or options exclude each other.
+    """
+    if not options.images and not options.lists:
+        raise InputError("name an image, a folder or a URL to caption, or give a --list of them")
+    check_names(options.images, options.lists, options.output)
+    if options.output is None:
+        return
+    from captioning.batch.formats import check_suffix
+
+    check_suffix(options.output)
+    if options.json:
+        raise InputError("--json is for captions that are printed: use -o with a .jsonl file")
+    if options.attention:
+        raise InputError("--attention goes with captions that are printed: leave out -o")
+
+
+def _write(options: argparse.Namespace, listed: Iterable[Listed]) -> int:
+    """Write the captions to a file."""
+    from captioning.batch.to_file import Run, write_captions
+
     settings = decoding_settings(options)
-    failures = _Failures()
-    entries = [entry for name in options.images for entry in expand(name)]
-    images = _decoded(entries, options.private_addresses, failures)
-    first = next(images, None)
-    if first is not None:
-        pictures = None
-        if options.attention:
-            names = [entry for entry in entries if isinstance(entry, str)]
-            pictures = AttentionPictures(options.attention, names, failures.report)
-        with quiet_tensorflow():
-            for row in _rows(chain([first], images), options, settings, pictures):
-                if options.json:
-                    print(json.dumps(row, ensure_ascii=False, sort_keys=True))
-                else:
-                    for text in row.get("captions") or [row["caption"]]:
-                        print(f"{row['image']}: {text}")
-    return int(failures.number > 0)
+    run = Run(options.output, options.model, settings, options.n, options.private_addresses)
+    with quiet_tensorflow():
+        outcome = write_captions(run, listed)
+    failed = f"; {outcome.failed:,} failed, see the column error" if outcome.failed else ""
+    print(f"{options.output}: {outcome.pictures:,} images{failed}", file=sys.stderr)
+    return int(outcome.failed > 0)
 
 
 class _Failures:
@@ -93,73 +156,73 @@ class _Failures:
 
     def report(self, message: object) -> None:
         """Print a message to standard error."""
-        print(f"error: {message}", file=sys.stderr)
+        print(f"error: {message}", file=sys.stderr, flush=True)
         self.number += 1
 
 
-def _decoded(
-    entries: Sequence[str | InputError], private_addresses: bool, failures: _Failures
-) -> Iterator[tuple[str, Image]]:
-    """Read and decode the images, one after the other; report those that cannot be."""
-    from captioning.data.images.decode import decode_image
+def _print(options: argparse.Namespace, listed: Iterable[Listed]) -> int:
+    """Print the captions as they come."""
+    failures, drawn, total = _Failures(), None, None
+    pictures: Iterable[Picture] = (Picture(index, *one) for index, one in enumerate(listed))
+    # Whoever writes a list to standard input may wait for captions before going on.
+    if STDIN not in options.lists or options.attention:
+        known = PictureList(listed)
+        pictures, total = known, known.number
+        if options.attention:
+            names = [picture.path for picture in known]
+            drawn = AttentionPictures(options.attention, names, failures.report)
+    candidates = iter(pictures)
+    for first in candidates:
+        if not first.error:
+            with quiet_tensorflow():
+                _print_rows(options, chain([first], candidates), total, drawn, failures)
+            break
+        failures.report(first.error)
+    return int(failures.number > 0)
 
-    for entry in entries:
-        try:
-            if isinstance(entry, InputError):
-                raise entry
-            yield entry, decode_image(read(entry, private_addresses), entry)
-        except InputError as error:
-            failures.report(error)
 
-
-def _rows(
-    images: Iterator[tuple[str, Image]],
+def _print_rows(
     options: argparse.Namespace,
-    settings: DecodingSettings,
-    pictures: AttentionPictures | None,
-) -> Iterator[dict[str, Any]]:
-    """Caption named images: `image`, `caption`, `log_probability`; if drawn, `attention`.
+    pictures: Iterable[Picture],
+    total: int | None,
+    drawn: AttentionPictures | None,
+    failures: _Failures,
+) -> None:
+    """Caption the pictures and print a line for each; see `_print`."""
+    from captioning.batch.model_files import model_files
 
-    With several captions of an image, `captions` and `log_probabilities` instead. Few images are in
-    memory at a time.
-    """
+    settings = decoding_settings(options)
+    model_files(options.model)
     with quick_imports():
+        from captioning.batch.running import PictureCaptioner, Reading
         from captioning.captioner import Captioner
-        from captioning.decoding.batches import PARALLEL_BATCHES, batch_size
 
     captioner = Captioner.load(options.model)
-    chunk = PARALLEL_BATCHES * batch_size(captioner.search(settings, options.n))
-    number = 0
-    while chosen := list(islice(images, chunk)):
-        names, pixels = zip(*chosen, strict=True)
-        del chosen
-        features = captioner.features(pixels)
-        # The same captions whatever the size of the chunks.
-        streams = range(number, number + len(names))
-        number += len(names)
-        found = captioner.caption_features(
-            features, settings, n=options.n, attention=pictures is not None, streams=streams
-        )
-        for name, image, captions in zip(names, pixels, found, strict=True):
-            yield _row(name, image, captions, options.n, pictures)
-        del pixels, image  # Before the next ones are read.
+    reading = Reading(options.private_addresses, any_url=_may_have_urls(options))
+    running = PictureCaptioner(captioner, settings, options.n, reading, drawn is not None)
+    # On a terminal, the captions themselves show the progress.
+    progress = Progress(total, shown=not sys.stdout.isatty())
+    with closing(progress), closing(running.rows(pictures)) as rows:
+        for row in rows:
+            progress.advance()
+            if row.error:
+                failures.report(row.error)
+            else:
+                print("\n".join(_lines(row, options, drawn)), flush=True)
 
 
-def _row(
-    name: str,
-    image: Image,
-    captions: Sequence[Caption],
-    number: int,
-    pictures: AttentionPictures | None,
-) -> dict[str, Any]:
-    """The captions of an image, and the picture of the attention of its first one."""
-    rounded = [round(caption.log_probability, 5) for caption in captions]
-    row: dict[str, Any] = {"image": name}
-    if number == 1:
-        row |= {"caption": captions[0].text, "log_probability": rounded[0]}
-    else:
-        row |= {"captions": [caption.text for caption in captions], "log_probabilities": rounded}
-    first = captions[0]
-    if pictures is not None and first.attention is not None:
-        row |= pictures.draw(image, first.text, first.words, first.attention)
-    return row
+def _may_have_urls(options: argparse.Namespace) -> bool:
+    return bool(options.lists) or any(map(is_url, options.images))
+
+
+def _lines(row: Row, options: argparse.Namespace, drawn: AttentionPictures | None) -> list[str]:
+    """The lines that are printed for a captioned picture."""
+    picture = {}
+    if drawn is not None and row.image is not None and row.attention is not None:
+        picture = drawn.draw(row.image, row.captions[0], row.words, row.attention)
+    if not options.json:
+        return [f"{row.picture.path}: {caption}" for caption in row.captions]
+    columns = row.columns(options.n)
+    shown = {name: columns[name] for name in columns if name not in ("index", "path", "error")}
+    found = {"image": row.picture.path, **shown, **picture}
+    return [json.dumps(found, ensure_ascii=False, sort_keys=True)]
