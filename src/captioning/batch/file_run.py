@@ -116,6 +116,11 @@ def caption_to_file(
         with closing(progress):
             if done:
                 progress.say(f"resuming: {done:,} of {pictures.number:,} pictures are done")
+            elif parts.has_others:
+                progress.say(
+                    f"note: {output}.partial has parts of a run with another model, other settings "
+                    "or other pictures; they are not used"
+                )
             seen = _Seen(progress)
             missing = parts.missing(pictures, finished)
             with closing(caption_parts(missing, seen)) as written:
