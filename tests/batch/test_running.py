@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from captioning.decoding.settings import DecodingSettings
 
 from captioning.batch import running
 from captioning.batch.folders import Skipped
@@ -15,6 +14,8 @@ from captioning.batch.listing import list_pictures
 from captioning.batch.pictures import Picture, PictureList
 from captioning.batch.running import PictureCaptioner, Reading
 from captioning.captioner import Captioner
+from captioning.decoding import batches
+from captioning.decoding.settings import DecodingSettings
 
 BEAMS = DecodingSettings()
 SAMPLING = DecodingSettings("sample", temperature=1.0, seed=5)
@@ -67,7 +68,7 @@ def test_batches_and_the_place_of_resuming_change_no_caption(
     settings, captioner, pictures, monkeypatch
 ):
     expected = captions(captioner, pictures, settings)
-    monkeypatch.setattr(running, "_MAX_BEAMS_IN_BATCH", 12)
+    monkeypatch.setattr(batches, "MAX_BEAMS_IN_BATCH", 12)
     assert_same(captions(captioner, pictures, settings), expected)
     # Only some parts of the run, as after an interruption.
     assert_same(captions(captioner, pictures[4:8] + pictures[12:], settings), expected)

@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 
 import pytest
-from captioning.decoding.settings import DecodingSettings
 from PIL import Image
 
 from captioning.batch import file_run, running
@@ -21,6 +20,7 @@ from captioning.batch.listing import expand
 from captioning.batch.running import PictureCaptioner
 from captioning.batch.to_file import Run, write_captions
 from captioning.core.errors import InputError
+from captioning.decoding.settings import DecodingSettings
 
 pytestmark = pytest.mark.slow
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import socket
+import sys
 import time
 import weakref
 from pathlib import Path
@@ -16,8 +18,9 @@ from hostile_server import hostile_server
 from PIL import Image
 from untrained_captioner import WORDS, write_model
 
+from captioning.batch.listing import expand
+from captioning.batch.reading import read
 from captioning.cli.main import main
-from captioning.cli.pictures import expand, read
 from captioning.core.errors import InputError
 from captioning.data import local_file as image_file
 from captioning.data.images import decode as images
@@ -291,12 +294,13 @@ def test_values_that_no_model_can_use_are_refused(
 def test_folders_that_cannot_be_listed_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(path: Path):
+    def refused(path: str):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "iterdir", refused)
-    (error,) = expand(str(tmp_path))
-    assert isinstance(error, InputError) and "Permission denied" in str(error)
+    monkeypatch.setattr(os, "scandir", refused)
+    (listed,) = expand(str(tmp_path))
+    assert listed.path == str(tmp_path)
+    assert listed.error == f"{tmp_path} cannot be read (Permission denied)"
 
 
 @pytest.mark.slow
@@ -314,9 +318,131 @@ def test_few_images_are_in_memory_at_a_time(
         return image
 
     monkeypatch.setattr(images, "decode_image", observed)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
     arguments = ["--beam", "64", "--model", model, "--json"]
     assert main(["caption", *[picture] * 20, *arguments]) == 0
     rows = Output(capsys).rows
     assert len(rows) == 20 and all(row == rows[0] for row in rows)
-    # Two batches of 192 // 64 images, the very first one, and the one that was just decoded.
-    assert largest <= 2 * 3 + 2
+    # One in each thread, and the one that was just decoded; of the others, only the features.
+    assert largest <= 2 + 1
+
+
+# Standard input, lists and folders.
+
+
+@pytest.mark.slow
+def test_a_picture_is_read_from_standard_input(
+    model: str, picture: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["caption", "-", picture, "--model", model, "--json"]
+    data = io.BytesIO(Path(picture).read_bytes())
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(data))
+    assert main(arguments) == 0
+    first, second = Output(capsys).rows
+    assert first.pop("image") == "-" and second.pop("image") == picture and first == second
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"text")))
+    assert main(arguments) == 1
+    assert Output(capsys).errors == [
+        "error: -: not an image: its beginning is not that of any known image format"
+    ]
+
+
+@pytest.mark.slow
+def test_lists_are_captioned_in_their_order_and_beside_names(
+    model: str,
+    picture: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "list").write_text(f"missing.png\n\n{picture}\n")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(os.fsencode(picture))))
+    arguments = [picture, "--list", str(tmp_path / "list"), "--list", "-"]
+    assert main(["caption", *arguments, "--model", model, "--json"]) == 1
+    output = Output(capsys)
+    assert [row["image"] for row in output.rows] == [picture] * 3
+    assert output.errors == ["error: missing.png cannot be read (No such file or directory)"]
+
+
+@pytest.mark.slow
+def test_subfolders_are_read_if_that_is_asked_for(
+    model: str, picture: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "album/2026").mkdir(parents=True)
+    (tmp_path / "album/2026/a.png").write_bytes(Path(picture).read_bytes())
+    (tmp_path / "album/notes.txt").touch()
+    arguments = ["caption", str(tmp_path / "album"), "--model", model, "--json"]
+    assert main(arguments) == 1
+    only, note = Output(capsys).errors
+    assert "in its subfolders only: --recursive reads these too" in only
+    assert note.startswith("note: 1 file in folders left out, by names that")
+    assert main([*arguments, "--recursive"]) == 0
+    assert [row["image"] for row in Output(capsys).rows] == [f"{tmp_path}/album/2026/a.png"]
+
+
+# Files.
+
+
+@pytest.mark.slow
+def test_captions_are_written_to_a_file_and_failures_are_counted(
+    model: str, picture: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "captions.jsonl"
+    names = [picture, "missing.png", str(tmp_path / "nowhere"), picture]
+    arguments = ["caption", *names, "--model", model, "--n", "2"]
+    assert main([*arguments, "-o", str(output)]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    *errors, last = captured.err.splitlines()
+    assert errors == [
+        f"error: {name} cannot be read (No such file or directory)" for name in names[1:3]
+    ]
+    assert last == f"{output}: 4 images; 2 failed, see the column error"
+    written = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [row["path"] for row in written] == names
+    assert main([*arguments, "--json"]) == 1
+    printed = Output(capsys).rows
+    for name in ("captions", "log_probabilities"):
+        assert [row[name] for row in written if not row["error"]] == [row[name] for row in printed]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "name an image, a folder or a URL to caption, or give a --list of them"),
+        (["-", "-o", "x.csv"], "cannot be read again after an interruption"),
+        (["a.png", "-o", "x.txt"], "a name that ends in .parquet, .jsonl or .csv"),
+        (["a.png", "-o", "x.jsonl", "--json"], "--json is for captions that are printed"),
+        (["a.png", "-o", "x.csv", "--attention", "a.png"], "--attention goes with captions that"),
+        (["a.png", "-o", "x.csv", "--top-k", "2", "--beam", "3"], "--beam is about beam search"),
+        (["a.png", "-o", "x.csv"], "there is no trained model in data/model: give its folder with"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.png").touch()
+    assert main(["caption", *arguments]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ") and message in line
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_without_a_model_the_message_says_what_to_do(
+    picture: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(images, "decode_image", None)  # Nothing is decoded before.
+    assert main(["caption", picture]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "error: there is no trained model in data/model: give its folder with --model, or train "
+        "one with `dvc repro`"
+    ]

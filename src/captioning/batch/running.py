@@ -27,12 +27,11 @@ from captioning.batch.rows import Row, rounded
 from captioning.captioner import Captioner
 from captioning.core.errors import InputError
 from captioning.data.images import decode
-from captioning.decoding.batches import PARALLEL_BATCHES
+from captioning.decoding.batches import PARALLEL_BATCHES, batch_size
 from captioning.decoding.settings import DecodingSettings
-from captioning.extractors.run import batch_images
+from captioning.extractors.run import batch_images, extract
 
-# Each beam of each picture in a batch takes memory.
-_MAX_BEAMS_IN_BATCH = 192
+# How many pictures are in a batch of the search if they are kept in their full size.
 _PICTURES_TO_DRAW = 8
 # Web servers and object stores answer late, so many are asked at a time.
 _THREADS_FOR_URLS = 16
@@ -105,9 +104,8 @@ class PictureCaptioner:
         self._cores = self._reading.threads or os.cpu_count() or 1
         # More threads may read, but no more decode and compute at a time.
         self._computing = threading.Semaphore(self._cores)
-        beams = max(number, settings.beam_width if settings.decoder == "beam" else 1)
-        self.search_pictures = max(_MAX_BEAMS_IN_BATCH // beams, 1)
-        if attention:  # Rows then hold pictures in their full size.
+        self.search_pictures = batch_size(self._search)
+        if attention:
             self.search_pictures = min(self.search_pictures, _PICTURES_TO_DRAW)
         self.extraction_pictures = batch_images(self._size)
 
@@ -162,7 +160,7 @@ class PictureCaptioner:
         if not pixels:
             return prepared
         with self._computing:
-            features = iter(self._captioner.features(np.stack(pixels)))
+            features = iter(extract(self._captioner.extractor, np.stack(pixels)))
         return [one if one.error else one._replace(features=next(features)) for one in prepared]
 
     def _captioned(self, batch: Sequence[Prepared]) -> list[Row]:

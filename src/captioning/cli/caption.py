@@ -28,6 +28,7 @@ from captioning.stage.quiet import quiet_tensorflow
 
 if TYPE_CHECKING:
     from captioning.batch.rows import Row
+    from captioning.decoding.settings import DecodingSettings
 
 _INTERRUPTED = 130
 
@@ -92,11 +93,12 @@ def add_caption(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _caption(options: argparse.Namespace) -> int:
     """Caption the images that can be read and report the others; return the exit status."""
     _check(options)
+    settings = decoding_settings(options)
     skipped = Skipped()
     names = chain(options.images, *map(names_in, options.lists))
     listed = list_pictures(names, options.recursive, skipped)
     try:
-        status = _write(options, listed) if options.output else _print(options, listed)
+        status = (_write if options.output else _print)(options, settings, listed)
     except KeyboardInterrupt:
         advice = "; run the same command again to resume" if options.output else ""
         print(f"interrupted{advice}", file=sys.stderr)
@@ -135,11 +137,12 @@ def _check(options: argparse.Namespace) -> None:
         raise InputError("--attention goes with captions that are printed: leave out -o")
 
 
-def _write(options: argparse.Namespace, listed: Iterable[Listed]) -> int:
+def _write(
+    options: argparse.Namespace, settings: DecodingSettings, listed: Iterable[Listed]
+) -> int:
     """Write the captions to a file."""
     from captioning.batch.to_file import Run, write_captions
 
-    settings = decoding_settings(options)
     run = Run(options.output, options.model, settings, options.n, options.private_addresses)
     with quiet_tensorflow():
         outcome = write_captions(run, listed)
@@ -160,7 +163,9 @@ class _Failures:
         self.number += 1
 
 
-def _print(options: argparse.Namespace, listed: Iterable[Listed]) -> int:
+def _print(
+    options: argparse.Namespace, settings: DecodingSettings, listed: Iterable[Listed]
+) -> int:
     """Print the captions as they come."""
     failures, drawn, total = _Failures(), None, None
     pictures: Iterable[Picture] = (Picture(index, *one) for index, one in enumerate(listed))
@@ -175,7 +180,7 @@ def _print(options: argparse.Namespace, listed: Iterable[Listed]) -> int:
     for first in candidates:
         if not first.error:
             with quiet_tensorflow():
-                _print_rows(options, chain([first], candidates), total, drawn, failures)
+                _print_rows(options, settings, chain([first], candidates), total, drawn, failures)
             break
         failures.report(first.error)
     return int(failures.number > 0)
@@ -183,6 +188,7 @@ def _print(options: argparse.Namespace, listed: Iterable[Listed]) -> int:
 
 def _print_rows(
     options: argparse.Namespace,
+    settings: DecodingSettings,
     pictures: Iterable[Picture],
     total: int | None,
     drawn: AttentionPictures | None,
@@ -191,7 +197,6 @@ def _print_rows(
     """Caption the pictures and print a line for each; see `_print`."""
     from captioning.batch.model_files import model_files
 
-    settings = decoding_settings(options)
     model_files(options.model)
     with quick_imports():
         from captioning.batch.running import PictureCaptioner, Reading
