@@ -72,6 +72,27 @@ def test_attention_maps_sum_to_one_for_every_token(captioner):
     assert len(captions) == 2 and (log_probabilities < 0).all()
 
 
+def test_images_unlike_those_of_training_are_marked(captioner):
+    random = np.random.default_rng(2)
+    noise = random.integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
+    images = [np.full((90, 60, 3), 200, np.uint8), noise]
+    familiar = pooled(captioner.features(images[:1]))[0]
+    none = np.zeros((0, len(familiar)), np.float32)
+    known = Familiarity(familiar, none, np.array(0.1, np.float32))
+    knowing = captioner._replace(familiarity=known)
+    distances = knowing.distance(images)
+    assert distances.dtype == np.float32 and distances[0] < 0.5 and distances[1] > 1
+    assert knowing.unfamiliar(images).tolist() == [False, True]
+    assert [caption.unfamiliar for caption in knowing(images, attention=False)] == [False, True]
+    assert all(caption.unfamiliar for caption in knowing(noise, n=2, attention=False))
+
+
+def test_a_model_that_does_not_know_its_training_features_marks_nothing(captioner):
+    image = np.zeros((SIZE, SIZE, 3), np.uint8)
+    assert captioner.distance(image) is None and captioner.unfamiliar(image) is None
+    assert captioner(image, attention=False).unfamiliar is None
+
+
 def test_a_vocabulary_that_does_not_belong_to_the_model_is_refused(model_folder, tmp_path):
     for path in model_folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())

@@ -19,12 +19,15 @@ class Caption:
         words: its tokens: words, or subwords, of which "▁" begins a word.
         attention: where the decoder looked for each of `words`, float32 `[words, height, width]`;
             each map sums to 1. None if it was not asked for.
+        unfamiliar: whether the image is unlike those of training, see `Captioner.unfamiliar`; None
+            if that is unknown.
     """
 
     text: str
     log_probability: float
     words: tuple[str, ...]
     attention: NDArray[np.float32] | None = None
+    unfamiliar: bool | None = None
 
     def __repr__(self) -> str:
         return f"Caption({self.text!r}, log_probability={self.log_probability:.2f})"

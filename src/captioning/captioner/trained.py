@@ -7,6 +7,7 @@ side of a resized image in pixels.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -281,6 +282,35 @@ class Captioner(Bundle):
             raise InputError("captions as token ids must begin with [START] and go on")
         return attention_maps(self.decoder, self._features_for(images, len(ids)), ids, batch_images)
 
+    def distance(
+        self, images: NDArray[Any] | AnyImage | Sequence[AnyImage]
+    ) -> NDArray[np.float32] | None:
+        """Distances float32 `[B]` of images from those of training; above 1, one is unfamiliar.
+
+        Args:
+            images: images or feature maps, see `features`.
+
+        Returns:
+            See `model.familiarity.Familiarity.distance`. None if the model does not know: it is
+            older than this, or its validation split was too small.
+
+        Raises:
+            InputError: see `features`.
+        """
+        if self.familiarity is None:
+            return None
+        return self.familiarity.distance(self.features(images))
+
+    def unfamiliar(
+        self, images: NDArray[Any] | AnyImage | Sequence[AnyImage]
+    ) -> NDArray[np.bool_] | None:
+        """Whether images are unlike those of training, bool `[B]`; None and `images`: `distance`.
+
+        Captions of unfamiliar images are likely to be wrong.
+        """
+        distances = self.distance(images)
+        return None if distances is None else distances > 1
+
     @cached_property
     def extractor(self) -> Extractor:
         """The backbone that computed the training features, loaded on first use.
@@ -328,9 +358,13 @@ class Captioner(Bundle):
             maps = [
                 attention_maps(self.decoder, features, ids, batch_size(search)) for ids in ranks
             ]
+        unfamiliar = self.unfamiliar(features)
         return [
             [
-                self._as_caption(tokens[image, rank], totals[image, rank], of_rank, image)
+                replace(
+                    self._as_caption(tokens[image, rank], totals[image, rank], of_rank, image),
+                    unfamiliar=None if unfamiliar is None else bool(unfamiliar[image]),
+                )
                 for rank, of_rank in enumerate(maps)
                 # Those that no rule allows stand for captions that do not exist.
                 if rank == 0 or totals[image, rank] > IMPOSSIBLE / 2

@@ -14,21 +14,13 @@ import numpy as np
 from captioning.captioner import Caption, Captioner
 from captioning.core.errors import InputError
 from captioning.decoding.settings import DecodingSettings
+from captioning.known_data import caption_language, model_note
 from captioning.params.choices import DatasetName
 from captioning.params.yaml_file import read_mapping
 from captioning.serving.batcher import MAX_BATCH, Job
 
-_NOTES = {
-    "scenes": "This model was trained on drawings of a few colored shapes. It knows nothing else, "
-    "so what it says of photographs is wrong."
-}
-_OTHER_NOTE = (
-    "This model knows the kind of pictures that it was trained on. What it says of others may be "
-    "wrong, and sounds as certain."
-)
-# Languages by `evaluate.tokenizer`, and the datasets whose captions are English.
+# Languages by `evaluate.tokenizer`.
 _LANGUAGES = {"zh": "zh", "ja-mecab": "ja", "ko-mecab": "ko", "ptb": "en"}
-_ENGLISH = ("scenes", "flickr8k", "coco_captions", "conceptual_captions")
 
 
 class ServedModel:
@@ -44,7 +36,8 @@ class ServedModel:
     def __init__(self, folder: Path) -> None:
         self._captioner = Captioner.load(folder)
         self._extractor = self._captioner.extractor
-        self.dataset, self.language = _origin(folder)
+        dataset, self.language = _origin(folder, self._captioner.dataset)
+        self._captioner = self._captioner._replace(dataset=dataset)
 
     @property
     def threads(self) -> int:
@@ -59,8 +52,7 @@ class ServedModel:
     @property
     def name(self) -> dict[str, Any]:
         """What every answer says of the model."""
-        note = _NOTES.get(self.dataset or "", _OTHER_NOTE)
-        return {"dataset": self.dataset, "note": note}
+        return {"dataset": self._captioner.dataset, "note": model_note(self._captioner)}
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -107,13 +99,21 @@ class ServedModel:
         )
 
 
-def _origin(folder: Path) -> tuple[str | None, str | None]:
-    """Dataset and language, from params.yaml of the project that contains the model's folder."""
+def _origin(folder: Path, known: str | None) -> tuple[str | None, str | None]:
+    """Dataset of a model and language of its captions; None if unknown.
+
+    params.yaml of the project that contains the model's folder names the dataset of a model that
+    does not know its own, and the language of captions in any.
+
+    Args:
+        folder: folder of the model.
+        known: the dataset that the model knows.
+    """
     try:
         params = read_mapping(folder.resolve().parents[1] / "params.yaml")
         dataset, tokenizer = params.get("dataset"), params["evaluate"]["tokenizer"]
     except (InputError, IndexError, KeyError, TypeError):
-        return None, None
-    if dataset not in get_args(DatasetName):
-        return None, None
-    return dataset, _LANGUAGES.get(str(tokenizer)) or ("en" if dataset in _ENGLISH else None)
+        return known, caption_language(known)
+    if dataset not in get_args(DatasetName) or known not in (dataset, None):
+        return known, caption_language(known)
+    return dataset, _LANGUAGES.get(str(tokenizer)) or caption_language(dataset)

@@ -124,6 +124,10 @@ class PictureAnswer(_Answer):
     """The captions of a picture, the best first."""
 
     captions: list[CaptionAnswer]
+    unfamiliar: Annotated[
+        bool | None,
+        Field(description="whether it is unlike the pictures of training; null if unknown"),
+    ]
     width: Annotated[int, Field(description="of the upright picture, in pixels")]
     height: int
 

@@ -84,6 +84,7 @@ class CaptionService:
         captions = await self._batcher.captions(job)
         return {
             "captions": [_as_json(caption) for caption in captions],
+            "unfamiliar": captions[0].unfamiliar,
             "width": decoded.width,
             "height": decoded.height,
         }
