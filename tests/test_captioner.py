@@ -21,6 +21,7 @@ from captioning.core.errors import InputError
 from captioning.core.files import write_json
 from captioning.core.opening import DamagedError, read_sealed_json
 from captioning.decoding.search import DecodingSettings, make_decoder
+from captioning.model.familiarity import Familiarity, pooled
 from captioning.text import (
     Standardization,
     SubwordVocabulary,
