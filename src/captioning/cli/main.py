@@ -12,6 +12,7 @@ from captioning import __version__
 from captioning.cli.caption import add_caption
 from captioning.cli.doctor import add_doctor
 from captioning.cli.experiments import add_compare, add_gate
+from captioning.cli.report import add_report
 from captioning.cli.serve import add_serve
 from captioning.core.errors import InputError
 
@@ -39,8 +40,8 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = _Parser(
         prog="captioning",
-        description="Caption images with a trained model, compare experiments, check limits, and "
-        "repair what interruptions left behind.",
+        description="Caption images with a trained model, compare experiments, check limits, write "
+        "reports, and repair what interruptions left behind.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -48,5 +49,6 @@ def _parser() -> argparse.ArgumentParser:
     add_serve(commands)
     add_compare(commands)
     add_gate(commands)
+    add_report(commands)
     add_doctor(commands)
     return parser

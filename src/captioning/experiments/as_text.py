@@ -24,7 +24,7 @@ from captioning.experiments.significance import (
 )
 
 
-class _Table(NamedTuple):
+class Table(NamedTuple):
     """A title, the names of the columns, and rows of as many cells."""
 
     title: str
@@ -66,7 +66,7 @@ def as_markdown(comparison: Comparison) -> str:
     return "\n\n".join([*parts, *map(_escaped, _remarks(comparison))])
 
 
-def _text_table(table: _Table) -> str:
+def _text_table(table: Table) -> str:
     """The title, then indented columns."""
     # Cells are text already: tabulate must not parse and align them as numbers.
     body = tabulate([table.header, *table.rows], tablefmt="plain", disable_numparse=True)
@@ -87,26 +87,43 @@ def _escaped(text: str) -> str:
     return text
 
 
-def _tables(comparison: Comparison) -> list[_Table]:
+def _tables(comparison: Comparison) -> list[Table]:
     """The experiments; params and figures that differ; metrics; differences."""
     names = [experiment.name for experiment in comparison.experiments]
-    tables = [_experiments(comparison)]
-    if comparison.params:
-        rows = [(key, *map(_values, row)) for key, row in comparison.params.items()]
-        tables.append(_Table("Params that differ", ("param", *names), rows))
     title = f"Metrics over {comparison.images} images, with 95% intervals"
     rows = [(metric, *(_metric(runs, metric) for runs in comparison.runs)) for metric in METRICS]
-    tables.append(_Table(title, ("metric", *names), rows))
-    for experiment, delta in zip(comparison.experiments[1:], comparison.deltas, strict=True):
-        tables.append(_differences(names[0], experiment, delta))
+    tables = [
+        _experiments(comparison),
+        *params_tables(comparison),
+        Table(title, ("metric", *names), rows),
+        *difference_tables(comparison),
+    ]
     differing = {key: row for key, row in comparison.figures.items() if len(set(sum(row, ()))) > 1}
     if differing:
         rows = [(key, *map(_figure, row)) for key, row in differing.items()]
-        tables.append(_Table("Other figures that differ", ("figure", *names), rows))
+        tables.append(Table("Other figures that differ", ("figure", *names), rows))
     return tables
 
 
-def _experiments(comparison: Comparison) -> _Table:
+def params_tables(comparison: Comparison) -> list[Table]:
+    """The params that differ; no table if none does."""
+    if not comparison.params:
+        return []
+    names = [experiment.name for experiment in comparison.experiments]
+    rows = [(key, *map(_values, row)) for key, row in comparison.params.items()]
+    return [Table("Params that differ", ("param", *names), rows)]
+
+
+def difference_tables(comparison: Comparison) -> list[Table]:
+    """For every other experiment its differences from the baseline, metric by metric."""
+    baseline, *others = comparison.experiments
+    return [
+        _differences(baseline.name, experiment, delta)
+        for experiment, delta in zip(others, comparison.deltas, strict=True)
+    ]
+
+
+def _experiments(comparison: Comparison) -> Table:
     """The revisions of every experiment."""
     rows = [
         (experiment.name, revision.name, (revision.commit or "")[:7] or "-")
@@ -114,10 +131,10 @@ def _experiments(comparison: Comparison) -> _Table:
         for revision in experiment.revisions
     ]
     title = f"Baseline: {comparison.experiments[0].name}"
-    return _Table(title, ("experiment", "revision", "commit"), rows)
+    return Table(title, ("experiment", "revision", "commit"), rows)
 
 
-def _differences(baseline: str, experiment: Experiment, delta: BaselineDelta) -> _Table:
+def _differences(baseline: str, experiment: Experiment, delta: BaselineDelta) -> Table:
     """Difference, interval, p-value and verdict of every metric."""
     rows = []
     for metric, difference in delta.differences.items():
@@ -128,7 +145,7 @@ def _differences(baseline: str, experiment: Experiment, delta: BaselineDelta) ->
     header = ["metric", "difference [95%]", "p"]
     if len(rows[0]) > len(header) + 1:
         header.append("margin over seeds")
-    return _Table(f"{experiment.name} against {baseline}", [*header, "verdict"], rows)
+    return Table(f"{experiment.name} against {baseline}", [*header, "verdict"], rows)
 
 
 def gain(difference: Difference) -> str:

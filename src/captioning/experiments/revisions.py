@@ -28,6 +28,11 @@ WORKSPACE = "workspace"
 PREDICTIONS = "data/predictions.jsonl"
 PARAMS = "params.yaml"
 FIGURES = "metrics/evaluate.json"
+#: How a message goes on that begins with the place of a file.
+NOWHERE = (
+    "is not in Git, the DVC cache or a remote: get it with `dvc fetch` or `dvc exp pull`, or run "
+    "the experiment again"
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Revision:
         Raises:
             InputError: the file is found nowhere, or is not a file of predictions.
         """
-        return tuple(parse_predictions(self._read(PREDICTIONS), self._place(PREDICTIONS)))
+        return tuple(parse_predictions(self.read(PREDICTIONS), self.place(PREDICTIONS)))
 
     @cached_property
     def params(self) -> dict[str, Any]:
@@ -60,7 +65,7 @@ class Revision:
         Raises:
             InputError: params.yaml is missing or is not a YAML mapping.
         """
-        return flatten(parse_mapping(self._read(PARAMS), self._place(PARAMS)))
+        return flatten(parse_mapping(self.read(PARAMS), self.place(PARAMS)))
 
     @cached_property
     def figures(self) -> dict[str, float]:
@@ -70,36 +75,49 @@ class Revision:
             InputError: the file is missing or is not a JSON object.
         """
         try:
-            values = json.loads(self._read(FIGURES), parse_int=_int)
+            values = json.loads(self.read(FIGURES), parse_int=_int)
         except ValueError as error:
-            raise InputError(f"{self._place(FIGURES)} is not valid JSON: {error}") from None
+            raise InputError(f"{self.place(FIGURES)} is not valid JSON: {error}") from None
         if not isinstance(values, dict):
-            raise InputError(f"{self._place(FIGURES)} must contain a JSON object")
+            raise InputError(f"{self.place(FIGURES)} must contain a JSON object")
         flat = flatten(values).items()
         return {key: value for key, value in flat if type(value) in (int, float)}
 
-    def _place(self, path: str) -> str:
+    def place(self, path: str) -> str:
+        """A file of this revision, for messages."""
         return f"{path} of {self.name}"
 
-    def _read(self, path: str) -> bytes:
+    def read(self, path: str, stage: str = "evaluate") -> bytes:
+        """Read a file.
+
+        Args:
+            path: path of the file in the repository.
+            stage: name of the stage that writes it, for the error message.
+
+        Raises:
+            InputError: the file is found nowhere.
+        """
         if self.commit is None:
             try:
                 return (self.root / path).read_bytes()
             except FileNotFoundError:
                 raise InputError(
-                    f"{self._place(path)} is missing: run `dvc checkout` or `dvc repro evaluate`"
+                    f"{self.place(path)} is missing: run `dvc checkout` or `dvc repro {stage}`"
                 ) from None
         try:
-            # At a commit, DVC takes paths relative to Git's root, not to its own.
-            git = Path(SCM(str(self.root)).root_dir).resolve()
-            place = self.root.resolve().relative_to(git) / path
-            content = dvc.api.read(place.as_posix(), repo=str(git), rev=self.commit, mode="rb")
+            git, place = self.git_place(path)
+            content = dvc.api.read(place, repo=git, rev=self.commit, mode="rb")
         except (DvcException, OSError) as error:
-            raise InputError(
-                f"{self._place(path)} is not in Git, the DVC cache or a remote: get it with "
-                f"`dvc fetch` or `dvc exp pull`, or run the experiment again ({error})"
-            ) from None
+            raise InputError(f"{self.place(path)} {NOWHERE} ({error})") from None
         return bytes(content)
+
+    def git_place(self, path: str) -> tuple[str, str]:
+        """The root of the Git repository, and a path of the DVC repository relative to it.
+
+        At a commit, DVC takes paths relative to Git's root, not to its own.
+        """
+        git = Path(SCM(str(self.root)).root_dir).resolve()
+        return str(git), (self.root.resolve().relative_to(git) / path).as_posix()
 
 
 def _int(digits: str) -> float:
