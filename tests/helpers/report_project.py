@@ -36,9 +36,10 @@ from captioning.text import WordVocabulary, output_bias
 MAP = (3, 4, 4)
 SHARDS = 2
 SOURCE = {"extractor": "none", "image_size": 64, "weights_sha256": "0" * 64}
-CURVES = """report,step,epoch,loss,cross_entropy,accuracy,val_cross_entropy,val_accuracy,learning_rate
-1,10,1.0,2.5,2.25,0.4,2.3,0.41,0.001
-2,20,2.0,1.5,1.25,0.6,1.3,0.61,0.0005
+CURVES = """\
+report,step,epoch,cross_entropy,accuracy,val_cross_entropy,val_accuracy,learning_rate
+1,10,1.0,2.25,0.4,2.3,0.41,0.001
+2,20,2.0,1.25,0.6,1.3,0.61,0.0005
 """
 HOSTILE = (
     "</script><script>document.title='broken'</script>",

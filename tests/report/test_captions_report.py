@@ -79,7 +79,7 @@ def test_wrong_claims_are_those_that_grounding_counts(page, scenes_project):
 def test_learning_curves_have_a_point_for_every_report(page):
     labels = page.text
     for line in CURVES.splitlines()[1:]:
-        step, value = line.split(",")[1], float(line.split(",")[6])
+        step, value = line.split(",")[1], float(line.split(",")[5])
         assert f"workspace, validation, optimizer steps {step}: {value:.4g}" in labels
     assert "the weights of step 20 were kept" in page.text
 
@@ -130,7 +130,8 @@ def test_missing_optional_files_are_noted_and_the_report_is_still_written(
     page = report(project, tmp_path / "part.html")
     errors = capsys.readouterr().err
     for line in (
-        "note: data/scores.json of workspace is missing: run `dvc checkout` or `dvc repro evaluate`",
+        "note: data/scores.json of workspace is missing: run `dvc checkout` or `dvc repro "
+        "evaluate`; the intervals are computed from the captions instead",
         "note: no learning curves: metrics/training.csv of workspace is missing: run "
         "`dvc checkout` or `dvc repro train`",
         "note: no attention maps of workspace: data/model/decoder.keras is missing: run "

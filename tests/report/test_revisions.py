@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 from experiments import inside
 from parsed_page import ParsedPage
-from report_project import commit_project, scene_predictions, write_results
 
 from captioning.cli.main import main
 from captioning.experiments.comparison import Experiment, compare
@@ -17,25 +14,12 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def repository(scenes_project, tmp_path_factory):
-    """Tag `half`: half of the captions are right; the workspace: a third. All data in the cache."""
-    root = tmp_path_factory.mktemp("revisions") / "project"
-    shutil.copytree(scenes_project, root)
-    commit_project(root, "half")
-    write_results(root, scene_predictions(root / "data/raw", 3))
-    return root
+def page(two_report) -> ParsedPage:
+    return ParsedPage(two_report)
 
 
-@pytest.fixture(scope="module")
-def page(repository, tmp_path_factory) -> ParsedPage:
-    path = tmp_path_factory.mktemp("pages") / "two.html"
-    with inside(repository):
-        assert main(["report", "half", "workspace", "-o", str(path)]) == 0
-    return ParsedPage(path)
-
-
-def test_the_comparison_is_that_of_compare(repository, page):
-    with inside(repository):
+def test_the_comparison_is_that_of_compare(two_revisions, page):
+    with inside(two_revisions):
         names = ("half", "workspace")
         experiments = [Experiment(name, (find_revision(name),)) for name in names]
         comparison = compare(experiments, 100)
@@ -58,12 +42,12 @@ def test_the_captions_that_changed_most_come_first(page):
         assert after["change"] == pytest.approx(after["cider_d"] - before["cider_d"], abs=2e-6)
 
 
-def test_captions_pictures_and_attention_of_a_commit_come_from_the_cache(repository, tmp_path):
+def test_captions_pictures_and_attention_of_a_commit_come_from_the_cache(two_revisions, tmp_path):
     path = tmp_path / "commit.html"
-    hidden = repository / "data/raw"
+    hidden = two_revisions / "data/raw"
     hidden.rename(tmp_path / "raw")
     try:
-        with inside(repository):
+        with inside(two_revisions):
             assert main(["report", "half", "-o", str(path)]) == 0
     finally:
         (tmp_path / "raw").rename(hidden)
@@ -71,9 +55,9 @@ def test_captions_pictures_and_attention_of_a_commit_come_from_the_cache(reposit
     assert all("picture" in item and "attention" in item["captions"][0] for item in items)
 
 
-def test_half_of_a_limited_gallery_are_changed_captions(repository, tmp_path):
+def test_half_of_a_limited_gallery_are_changed_captions(two_revisions, tmp_path):
     path = tmp_path / "few.html"
-    with inside(repository):
+    with inside(two_revisions):
         arguments = ["--images", "8", "--no-attention", "-o", str(path)]
         assert main(["report", "half", "workspace", *arguments]) == 0
     page = ParsedPage(path)

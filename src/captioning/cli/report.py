@@ -75,7 +75,7 @@ def _report(options: argparse.Namespace) -> int:
         size, notes = _write(options, names)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
-    print(f"{options.output}: {size / 1e6:.1f} MB")
+    print(f"{options.output}: {size / 1e6:.2f} MB")
     return 0
 
 

@@ -93,7 +93,7 @@ def metric_rows(captions: Sequence[ScoredCaptions]) -> tuple[list[Row], list[str
         InputError: a file can't be read.
     """
     stored: Mapping[str, Any] = {}
-    notes = []
+    notes: list[str] = []
     if len(captions) == 1:
         stored, notes = _stored_intervals(captions[0].revision)
     rows = []
@@ -109,7 +109,7 @@ def _estimate(scored: ScoredCaptions, metric: str, stored: Mapping[str, Any]) ->
         low, high = stored[metric]
     else:
         low, high = interval(scored.run.resampled[metric])
-    return Estimate(*map(_defined, (value, low, high)))
+    return Estimate(_defined(value), _defined(low), _defined(high))
 
 
 def _defined(value: Any) -> float | None:

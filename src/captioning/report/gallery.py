@@ -16,6 +16,7 @@ from captioning.evaluation.scoring import rounded
 from captioning.experiments.significance import Run
 from captioning.report.attention import Attention
 from captioning.report.pictures import Thumbnail
+from captioning.scenes.claims import parse_caption
 
 #: Scores of single captions by their key in the items.
 SCORES = {
@@ -27,6 +28,7 @@ SCORES = {
 CHANGE = {"change": "change in CIDEr-D"}
 #: Kinds of claims about a drawn scene that can be wrong, by their key in the items.
 CLAIMS = {
+    "unnamed": "no color and shape",
     "colour_shape": "color and shape that no object has",
     "colour": "color that is not there",
     "shape": "shape that is not there",
@@ -50,6 +52,9 @@ def wrong_claims(caption: str, scene: Scene) -> list[str]:
     objects = [item.model_dump() for item in scene.objects]
     judgement = judge(caption, objects)
     wrong = [key for key, claim in _JUDGED.items() if getattr(judgement, claim) is False]
+    if all(mention.colour is None for mention in parse_caption(caption).mentions):
+        # Grounding counts such captions as wrong: saying nothing must not raise its figures.
+        wrong[0] = "unnamed"
     # Grounding does not count the attention at words that name no object.
     for peak, (_, boxes) in zip(scene.peaks, object_words(caption, objects), strict=False):
         x, y = peak.smooth
