@@ -75,7 +75,7 @@ def test_every_command_names_targets_and_settings_that_exist(page):
         assert target in targets, target
 
 
-@pytest.mark.parametrize("command", ["caption", "compare", "gate"])
+@pytest.mark.parametrize("command", ["caption", "compare", "gate", "report"])
 def test_every_option_of_the_captioning_command_that_a_page_shows_exists(command):
     done = subprocess.run(
         [sys.executable, "-m", "captioning", command, "--help"],

@@ -29,9 +29,9 @@ CHANGE = {"change": "change in CIDEr-D"}
 #: Kinds of claims about a drawn scene that can be wrong, by their key in the items.
 CLAIMS = {
     "unnamed": "no color and shape",
-    "colour_shape": "color and shape that no object has",
-    "colour": "color that is not there",
-    "shape": "shape that is not there",
+    "colour_shape": "no such object",
+    "colour": "color not there",
+    "shape": "shape not there",
     "size": "wrong size",
     "count": "wrong number",
     "relation": "wrong relation",

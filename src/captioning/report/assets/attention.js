@@ -3,7 +3,7 @@
 // The share of the highest attention from which on the picture keeps its colors, and how much of the
 // veil covers the rest; see evaluation/spotlight.py.
 const FULL = 0.8;
-const VEIL = 0.82;
+const VEIL = 0.78;
 const SIDE = 128;
 
 /** The maps of one caption, from the text that report/attention.py wrote. */

@@ -88,9 +88,9 @@ function captionLine(caption, grid, show) {
 function scoreLine(caption) {
   const line = element("p", { className: "scores" }, `CIDEr-D ${number(caption.cider_d)}`);
   if (caption.change) {
-    const sign = caption.change > 0 ? "+" : "";
+    const sign = caption.change > 0 ? "+" : "−";
     const kind = caption.change > 0 ? "up" : "down";
-    line.append(" ", element("b", { className: `change ${kind}` }, sign + number(caption.change)));
+    line.append(" ", element("b", { className: `change ${kind}` }, sign + number(Math.abs(caption.change))));
   }
   line.append(`, ROUGE-L ${number(caption.rouge_l)}`);
   return line;
