@@ -10,7 +10,7 @@ from report_project import MAP
 
 from captioning.core.errors import InputError
 from captioning.data.record_folder import RecordFolder
-from captioning.decoding.search import make_decoder
+from captioning.decoding.search import DecodingSettings, make_decoder
 from captioning.evaluation.caption_split import caption_split
 from captioning.model.bundle import load_bundle
 from captioning.report.attention import attention_of_captions, packed, word_maps
@@ -25,7 +25,7 @@ def unpacked(text: str) -> np.ndarray:
 @pytest.mark.slow
 def test_maps_are_those_that_the_decoder_had_while_it_wrote(scenes_project):
     bundle = load_bundle(scenes_project / "data/model")
-    decoder = make_decoder(bundle.decoder, "greedy")
+    decoder = make_decoder(bundle.decoder, DecodingSettings("greedy"))
     features = RecordFolder.open(scenes_project / "data/features")
     raw = scenes_project / "data/raw"
     images = list(caption_split(bundle, decoder, features, raw, "test", batch_images=8))
