@@ -34,7 +34,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev repro seeds browser test test-all chaos bench growth lint format lock clean
+.PHONY: help setup setup-dev repro seeds browser test test-all chaos bench growth docs lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -93,6 +93,9 @@ bench: $(PIPELINE) ## compare the speed with the tutorial's code (after `make re
 
 growth: $(PIPELINE) ## measure memory and time of every stage for datasets of 1x, 4x, 16x the size
 	$(BIN)/python -m benchmarks.growth
+
+docs: $(DEVELOPERS) ## build the documentation as a site in .scratch/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 lint: $(DEVELOPERS) ## check style, types and the direction of imports
 	$(BIN)/ruff check --quiet .

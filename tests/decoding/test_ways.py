@@ -6,32 +6,15 @@ import itertools
 
 import numpy as np
 import pytest
-from keras import ops
-from known_decoders import FEATURES, LENGTH, VOCABULARY, TableDecoder, untrained_decoder
+from known_decoders import FEATURES, LENGTH, TableDecoder, untrained_decoder
+from simple_search import allowed, log_probabilities
 
 from captioning.core.errors import InputError
 from captioning.decoding.batches import decode_all
 from captioning.decoding.search import DecodingSettings, make_decoder
-from captioning.text import BANNED, END, PAD, START
+from captioning.text import END, PAD, START
 
 FLAT = {token: {4: 0.4, 5: 0.3, 6: 0.2, END: 0.1} for token in (START, 4, 5, 6)}
-
-
-def log_probabilities(model, feature, caption: list[int]) -> np.ndarray:
-    """Of every token after `caption`, float32 `[V]`; every prefix is computed again."""
-    inputs = {"features": feature[None], "tokens": np.array([caption], "int32")}
-    return np.array(ops.convert_to_numpy(ops.log_softmax(model(inputs)[0, -1])))
-
-
-def allowed(caption: list[int], minimum_length: int, no_repeat_ngram: int | None) -> list[int]:
-    """Tokens that may follow."""
-    tokens = [token for token in range(VOCABULARY) if token not in BANNED]
-    if len(caption) - 1 < minimum_length:
-        tokens.remove(END)
-    if (n := no_repeat_ngram) is not None:
-        grams = {tuple(caption[i : i + n]) for i in range(len(caption) - n + 1)}
-        tokens = [t for t in tokens if (*caption, t)[len(caption) + 1 - n :] not in grams]
-    return tokens
 
 
 def simple_diverse_search(

@@ -20,6 +20,8 @@ from captioning.training.split_batch import SplitBatch
 
 RATE = {"learning_rate": 1e-3, "weight_decay": 0.01, "clip_norm": 1.0}
 
+RULES = {"minimum_length": 3, "no_repeat_ngram": 2}
+
 
 def run_decoder(decoder: CaptionDecoder, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Logits, captions, and the losses and weights after a few training steps."""
@@ -30,6 +32,8 @@ def run_decoder(decoder: CaptionDecoder, inputs: dict[str, np.ndarray]) -> dict[
         "greedy": (DecodingSettings("greedy"), 1),
         "sample": (DecodingSettings("sample", seed=7), 1),
         "beam": (DecodingSettings(), 1),
+        "several": (DecodingSettings("sample", top_k=8, top_p=0.9, **RULES), 4),
+        "groups": (DecodingSettings(beam_width=6, beam_groups=3, diversity=0.5, **RULES), 6),
     }
     for name, (settings, captions) in searches.items():
         search = make_decoder(decoder, settings, captions)

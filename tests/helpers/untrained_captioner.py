@@ -15,12 +15,14 @@ WORDS = ["a red dog runs", "a blue cat sleeps", "two dogs run"]
 SIZE = 64
 
 
-def write_model(folder: Path, vocabulary: Vocabulary, captions: list[str]) -> Path:
+def write_model(
+    folder: Path, vocabulary: Vocabulary, captions: list[str], max_length: int = 8
+) -> Path:
     """A model that says its tokens about as often as the captions do; return its folder."""
     keras.utils.set_random_seed(4)
     extractor = make_extractor("efficientnet_lite0", SIZE)
     decoder = CaptionDecoder(
-        len(vocabulary), extractor.output_shape, units=16, heads=2, max_length=8
+        len(vocabulary), extractor.output_shape, units=16, heads=2, max_length=max_length
     )
     decoder.set_output_bias(output_bias(vocabulary.count(captions)))
     source = {

@@ -90,7 +90,7 @@ def test_a_saved_decoder_computes_the_same_logits(pair):
     np.testing.assert_allclose(*pair("logits"), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("decoder", ["greedy", "beam"])
+@pytest.mark.parametrize("decoder", ["greedy", "sample", "beam", "several", "groups"])
 def test_captions_and_their_log_probabilities_are_the_same(pair, decoder):
     jax, tensorflow = pair(f"{decoder}_tokens")
     assert len({tuple(row) for row in tensorflow[:, 0].tolist()}) > 1

@@ -19,7 +19,7 @@ import captioning
 STAGES = sorted(path.name for path in (ROOT / "stages").glob("[!_]*.py"))
 TARGETS = (
     "help", "setup", "setup-dev", "repro", "seeds", "browser", "test", "test-all", "chaos", "bench",
-    "growth", "lint", "format", "lock", "clean",
+    "growth", "docs", "lint", "format", "lock", "clean",
 )  # fmt: skip
 LOCKS = ("uv", "pipeline", "developers")
 #: Systems and Python versions on which the locks must agree.

@@ -28,6 +28,11 @@ def is_single(images: AnyImage | Sequence[AnyImage]) -> TypeGuard[AnyImage]:
     )
 
 
+def as_list(images: AnyImage | Sequence[AnyImage]) -> Sequence[AnyImage]:
+    """Several images unchanged, and a single one as a list of one."""
+    return [images] if is_single(images) else images  # type: ignore
+
+
 def square_pixels(images: Sequence[AnyImage], size: int) -> NDArray[np.uint8]:
     """Decode images and resize them to squares, uint8 `[B, S, S, 3]`, as those of data sets.
 

@@ -85,7 +85,5 @@ class DecodingSettings:
         names = [field.name for field in fields(self)]
         for name in changes:
             if name not in names:
-                raise InputError(
-                    f"{name!r} is no setting of decoding; there are {', '.join(names)}"
-                )
+                raise InputError(f"{name!r} is no setting of decoding: use {', '.join(names)}")
         return replace(self, **changes)
