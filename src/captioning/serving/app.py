@@ -14,14 +14,16 @@ from starlette.types import ASGIApp
 
 from captioning.serving import metrics
 from captioning.serving.docs_page import docs_router
-from captioning.serving.errors import JSON, RequestError, internal_error
+from captioning.serving.errors import JSON, RequestError, internal_error, not_ready
 from captioning.serving.guard import Guard
 from captioning.serving.headers import PAGE_POLICY
 from captioning.serving.lifetime import Backend
 from captioning.serving.openapi import describe_captions
-from captioning.serving.routes import api_router, token_check
+from captioning.serving.routes import ClientLeftError, api_router, token_check
 
 _STATIC = Path(str(files("captioning.serving"))) / "static"
+# What proxies write into their logs for it; nobody receives it.
+_CLIENT_LEFT = 499
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
@@ -64,7 +66,7 @@ def _add_health(app: FastAPI, backend: Backend) -> None:
     async def ready() -> dict[str, str]:
         """Whether captions come at full speed."""
         if not backend.ready:
-            raise RequestError("not_ready", "the model is being prepared", 503)
+            raise not_ready()
         return {"status": "ready"}
 
     @app.get(
@@ -96,6 +98,10 @@ def _add_errors(app: FastAPI, backend: Backend) -> None:
     async def not_routed(request: Request, error: Any) -> Response:
         code = _CODES.get(error.status_code, "invalid_request")
         return told(RequestError(code, str(error.detail), error.status_code, error.headers))
+
+    @app.exception_handler(ClientLeftError)
+    async def left(request: Request, error: Any) -> Response:
+        return Response(status_code=_CLIENT_LEFT)
 
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> Response:

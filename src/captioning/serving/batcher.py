@@ -10,6 +10,7 @@ All methods are called from the event loop's thread; batches are captioned in th
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,7 @@ from captioning.serving.metrics import Metrics
 MAX_BATCH = 32
 #: How long to wait for pictures that are being decoded, in seconds.
 _LINGER = 0.01
+_LOG = logging.getLogger("captioning.serving")
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +160,7 @@ class Batcher:
                     self._pool, self._caption, [job for job, _ in batch]
                 )
             except Exception as error:
+                _LOG.error("a batch failed", exc_info=error)
                 _fail([future for _, future in batch], error)
                 continue
             self._metrics.captioned.inc(len(batch))

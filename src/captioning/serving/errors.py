@@ -43,3 +43,9 @@ class RequestError(Exception):
 def internal_error() -> RequestError:
     """What clients are told when the server itself fails; the reason is in its log."""
     return RequestError("internal_error", "the server failed: see its log", 500)
+
+
+def not_ready() -> RequestError:
+    """The answer while the model's graphs are compiled, after the start."""
+    message = "the model is being prepared: try again in a moment"
+    return RequestError("not_ready", message, 503, {"Retry-After": "2"})

@@ -106,7 +106,7 @@ class Guard:
                 421,
             )
         origin = headers.get("origin")
-        foreign = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+        foreign = origin is not None and _place(origin) != host.lower()
         # Browsers send no origin with requests for pictures and scripts. Links may lead here.
         site, mode = headers.get("sec-fetch-site"), headers.get("sec-fetch-mode")
         if foreign or (site in ("cross-site", "same-site") and mode != "navigate"):
@@ -188,6 +188,14 @@ def _too_large(limits: Limits) -> RequestError:
         f"the body has more than {limits.body_bytes:,} bytes: send fewer or smaller pictures",
         413,
     )
+
+
+def _place(origin: str) -> str | None:
+    """Host and port of an origin; None if it has none."""
+    try:
+        return urlsplit(origin).netloc.lower() or None
+    except ValueError:
+        return None
 
 
 def _name(host: str) -> str:

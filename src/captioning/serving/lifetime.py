@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -49,6 +49,8 @@ class Backend:
 
     Attributes:
         ready: whether the model's graphs are compiled.
+        failure: why they could not be.
+        stop: stops the server; it is called after such a failure.
         service: captions pictures, while the server runs.
         pictures: decodes them.
     """
@@ -62,10 +64,12 @@ class Backend:
         self.options = options
         self.metrics = Metrics()
         self.ready = False
+        self.failure: BaseException | None = None
+        self.stop: Callable[[], None] = _nothing
 
     @asynccontextmanager
     async def running(self, app: FastAPI) -> AsyncIterator[None]:
-        """Run the queue and its threads; requests that come before the model is warm wait."""
+        """Run the queue and its threads."""
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
         limits = self.options.limits
         self.pictures = Pictures(self.model.image_size, limits, self.options.allow_urls, cores)
@@ -84,7 +88,16 @@ class Backend:
 
     async def _warm_up(self, batcher: Batcher) -> None:
         """Compile the model's graphs, then begin with the queue."""
-        await asyncio.get_running_loop().run_in_executor(None, self.model.warm_up)
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, self.model.warm_up)
+        except Exception as error:
+            self.failure = error
+            self.stop()
+            return
         batcher.start()
         self.ready = True
         _LOG.info("ready")
+
+
+def _nothing() -> None:
+    """Do nothing."""

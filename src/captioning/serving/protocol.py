@@ -33,7 +33,8 @@ class LimitedProtocol(H11Protocol):
         super().__init__(**arguments)
         self._limits = limits
         self._deadline: asyncio.TimerHandle | None = None
-        # The request that the deadline belongs to, or None while headers are awaited.
+        self._awaits_headers = False
+        # The request that has, or had, a deadline of its own.
         self._timed: object = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -55,8 +56,9 @@ class LimitedProtocol(H11Protocol):
             return
         super().data_received(data)
         self._clock_request()
-        waiting = self.cycle is None or self.cycle.response_complete
-        if waiting and self._deadline is None:
+        answered = self.cycle is None or self.cycle.response_complete
+        # What still comes of a request that was answered early is no new one.
+        if answered and not self._awaits_headers and self.conn.their_state is not h11.SEND_BODY:
             self._await_headers()
 
     def on_response_complete(self) -> None:
@@ -80,9 +82,11 @@ class LimitedProtocol(H11Protocol):
 
     def _await_headers(self) -> None:
         self._set_deadline(self._limits.header_seconds, self._too_slow)
+        self._awaits_headers = True
 
     def _set_deadline(self, seconds: float, action: Any) -> None:
         self._stop_clock()
+        self._awaits_headers = False
         self._deadline = self.loop.call_later(seconds, action)
 
     def _stop_clock(self) -> None:

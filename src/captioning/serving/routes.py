@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic_core import to_json
 
-from captioning.serving.errors import JSON, RequestError
+from captioning.serving.errors import JSON, RequestError, not_ready
 from captioning.serving.lifetime import Backend
 from captioning.serving.parsing import read_request
 from captioning.serving.schema import CaptionsAnswer, ErrorAnswer, ExampleAnswer, ModelAnswer
@@ -69,6 +69,8 @@ def api_router(backend: Backend) -> APIRouter:
     @router.post("/captions", response_model=CaptionsAnswer, responses=_CAPTION_ERRORS)
     async def captions(request: Request) -> Response:
         """Caption pictures. Each has its own result or error, in the order of the request."""
+        if not backend.ready:
+            raise not_ready()
         asked = await read_request(request, backend.options.limits, backend.pictures)
         answer = await _while_connected(request, backend.service.answer(asked))
         return Response(to_json(answer), media_type=JSON, headers={"cache-control": "no-store"})

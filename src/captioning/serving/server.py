@@ -7,6 +7,7 @@ import logging
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,9 +21,10 @@ from captioning.serving.lifetime import Backend, Options
 from captioning.serving.model import ServedModel
 from captioning.serving.protocol import LimitedProtocol
 
-_LOG = logging.getLogger("captioning.serving")
 # How much longer than the longest request the end may take.
 _GRACE_SECONDS = 10
+# How long a connection may stay open without a request.
+_KEEP_ALIVE_SECONDS = 5
 
 
 def serve(
@@ -44,31 +46,52 @@ def serve(
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s: %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     found = read_examples(examples) if examples else examples_beside(model)
-    with _listening(host, port) as listener:
+    with listening(host, port) as listener:
         backend = Backend(ServedModel(model), found, options)
-        config = uvicorn.Config(
-            make_app(backend),
-            http=functools.partial(LimitedProtocol, options.limits),  # type: ignore[arg-type]
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=True,
-            proxy_headers=False,
-            timeout_keep_alive=5,
-            timeout_graceful_shutdown=int(options.limits.request_seconds) + _GRACE_SECONDS,
-        )
+        server = make_server(backend)
         print(f"listening on {_address(listener)}", file=sys.stderr, flush=True)
-        _Server(config).run([listener])
+        server.run([listener])
+    if backend.failure is not None:
+        raise InputError(f"{model}: the model failed on black pictures ({backend.failure})")
+
+
+def make_server(backend: Backend) -> uvicorn.Server:
+    """The server of an application; its method `run` serves on given sockets.
+
+    Args:
+        backend: what the application needs.
+    """
+    limits = backend.options.limits
+    config = uvicorn.Config(
+        make_app(backend),
+        http=functools.partial(LimitedProtocol, limits),  # type: ignore[arg-type]
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=int(limits.request_seconds) + _GRACE_SECONDS,
+    )
+    server = _Server(config)
+    backend.stop = server.stop
+    return server
 
 
 class _Server(uvicorn.Server):
     """A server whose process ends normally when a signal told it to stop."""
 
+    def stop(self) -> None:
+        """Stop, after what is in hand."""
+        self.should_exit = True
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Stop at the first signal; uvicorn's own method raises the signal again at the end."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         signals = (signal.SIGINT, signal.SIGTERM)
         before = {number: signal.signal(number, self.handle_exit) for number in signals}
         try:
@@ -79,7 +102,7 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
+def listening(host: str, port: int) -> Iterator[socket.socket]:
     """A socket bound to an address.
 
     Raises:

@@ -1,0 +1,26 @@
+"""A small model that is warm, shared by all tests of the server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from untrained_captioner import WORDS, write_model
+
+from captioning.serving.model import ServedModel
+from captioning.text import WordVocabulary
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a small model that is not trained."""
+    vocabulary = WordVocabulary.fit(WORDS, 100, 1)
+    return write_model(tmp_path_factory.mktemp("served") / "model", vocabulary, WORDS)
+
+
+@pytest.fixture(scope="session")
+def model(model_folder: Path) -> ServedModel:
+    """The model, with the graphs of its default settings compiled."""
+    served = ServedModel(model_folder)
+    served.warm_up()
+    return served
