@@ -15,7 +15,7 @@ from captioning.runtime.quick_imports import quick_imports
 from captioning.stage.quiet import quiet_tensorflow
 
 # The packages of the extra `serve`.
-_PACKAGES = ("fastapi", "fastapi_offline", "multipart", "prometheus_client", "uvicorn")
+_PACKAGES = ("fastapi", "fastapi_offline", "prometheus_client", "python_multipart", "uvicorn")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _MEGABYTE = 1 << 20
 

@@ -133,7 +133,13 @@ class Batcher:
         future: asyncio.Future[Sequence[Caption]] = asyncio.get_running_loop().create_future()
         self._waiting.append((job, future))
         self._changed.set()
-        return await future
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if (job, future) in self._waiting:
+                self._waiting.remove((job, future))
+                self._metrics.dropped.inc()
+            raise
 
     def start(self) -> None:
         """Begin to caption; pictures may be waiting already."""
@@ -189,9 +195,7 @@ class Batcher:
         batch: list[tuple[Job, asyncio.Future[Sequence[Caption]]]] = []
         left: deque[tuple[Job, asyncio.Future[Sequence[Caption]]]] = deque()
         for job, future in self._waiting:
-            if future.done():
-                self._metrics.dropped.inc()
-            elif len(batch) < MAX_BATCH and (not batch or job.kind == batch[0][0].kind):
+            if len(batch) < MAX_BATCH and (not batch or job.kind == batch[0][0].kind):
                 batch.append((job, future))
             else:
                 left.append((job, future))

@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import Request
 from pydantic import ValidationError
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
@@ -80,6 +81,12 @@ def _parsed(body: bytes) -> CaptionRequest:
 
 async def _from_form(request: Request, limits: Limits) -> tuple[list[bytes], Settings]:
     """The files `images` of a form, and its settings."""
+    body = await request.body()
+    _, options = parse_options_header(request.headers["content-type"])
+    end = b"--" + options.get(b"boundary", b"") + b"--"
+    # The parser does not mind a form that was cut off.
+    if end not in body[-len(end) - _MAX_FIELD_BYTES :]:
+        raise RequestError("invalid_form", "the form is incomplete: its last boundary is missing")
     form = request.form(
         max_files=limits.images + 1,
         max_fields=len(Settings.model_fields),

@@ -114,9 +114,10 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         )[0]
         listener = socket.create_server(address[:2], family=family, backlog=512)
     except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]
         raise InputError(
-            f"--host {host} --port {port}: this address cannot be used ({error.strerror}): choose "
-            "another one"
+            f"--host {host} --port {port}: this address cannot be used ({reason}): choose another "
+            "one"
         ) from None
     with listener:
         yield listener
