@@ -69,5 +69,6 @@ def test_the_site_builds_without_a_warning_and_has_every_page(tmp_path):
     for page in pages:
         assert (tmp_path / page.with_suffix(".html")).is_file(), page
     interface = (tmp_path / "api/captioner.html").read_text(encoding="utf-8")
-    for name in ("Captioner.load", "Captioner.log_probabilities", "Caption"):
+    names = ("Captioner.load", "Captioner.__call__", "Captioner.log_probabilities", "Caption")
+    for name in names:
         assert f'id="captioning.captioner.{name}"' in interface
