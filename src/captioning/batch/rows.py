@@ -39,6 +39,7 @@ class Row:
         image: the picture itself, if it was asked for.
         words: words or subwords of the best caption, if attention was asked for.
         attention: float32 `[words, height, width]`, where the decoder looked for each of them.
+        unfamiliar: whether it is unlike the pictures of training; None if that is unknown.
     """
 
     picture: Picture
@@ -48,6 +49,7 @@ class Row:
     image: Image | None = None
     words: tuple[str, ...] = ()
     attention: NDArray[np.float32] | None = None
+    unfamiliar: bool | None = None
 
     def columns(self, number: int) -> dict[str, Any]:
         """The values of the row, by the names of their columns; None where there is no value.

@@ -187,6 +187,7 @@ class PictureCaptioner:
         """
         vocabulary, tokens = self._captioner.vocabulary, found["tokens"]
         maps = self._captioner.attention(features, tokens[:, 0]) if self._attention else None
+        unfamiliar = self._captioner.unfamiliar(features)
         for place, one in enumerate(batch):
             words: tuple[str, ...] = ()
             if maps is not None:
@@ -198,4 +199,5 @@ class PictureCaptioner:
                 image=one.image,
                 words=words,
                 attention=None if maps is None else maps[place, : len(words)],
+                unfamiliar=None if unfamiliar is None else bool(unfamiliar[place]),
             )

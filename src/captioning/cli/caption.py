@@ -201,19 +201,25 @@ def _print_rows(
     with quick_imports():
         from captioning.batch.running import PictureCaptioner, Reading
         from captioning.captioner import Captioner
+        from captioning.cli.familiarity_notes import FamiliarityNotes
 
     captioner = Captioner.load(options.model)
     reading = Reading(options.private_addresses, any_url=_may_have_urls(options))
     running = PictureCaptioner(captioner, settings, options.n, reading, drawn is not None)
     # On a terminal, the captions themselves show the progress.
     progress = Progress(total, shown=not sys.stdout.isatty())
-    with closing(progress), closing(running.rows(pictures)) as rows:
+    with (
+        closing(FamiliarityNotes(captioner)) as notes,
+        closing(progress),
+        closing(running.rows(pictures)) as rows,
+    ):
         for row in rows:
             progress.advance()
             if row.error:
                 failures.report(row.error)
             else:
                 print("\n".join(_lines(row, options, drawn)), flush=True)
+                notes.see(row.picture.path, row.unfamiliar)
 
 
 def _may_have_urls(options: argparse.Namespace) -> bool:
@@ -229,5 +235,6 @@ def _lines(row: Row, options: argparse.Namespace, drawn: AttentionPictures | Non
         return [f"{row.picture.path}: {caption}" for caption in row.captions]
     columns = row.columns(options.n)
     shown = {name: columns[name] for name in columns if name not in ("index", "path", "error")}
-    found = {"image": row.picture.path, **shown, **picture}
+    familiarity = {} if row.unfamiliar is None else {"unfamiliar": row.unfamiliar}
+    found = {"image": row.picture.path, **shown, **familiarity, **picture}
     return [json.dumps(found, ensure_ascii=False, sort_keys=True)]
