@@ -15,6 +15,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from multiprocessing.util import Finalize
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,8 @@ class Served(Work):
     def __init__(self, data: BenchData, images: int, clients: int) -> None:
         self.bodies = [form(row["image"]) for row in encoded_images(data, images)]
         self.server, self.port = start_server(data)
+        # Also if this process ends early.
+        Finalize(self, self.server.terminate, exitpriority=1)
         self.connections = [
             http.client.HTTPConnection("127.0.0.1", self.port) for _ in range(clients)
         ]
@@ -104,6 +107,8 @@ class Served(Work):
         """Send some of the images, one after the other; return their places and captions."""
         kind = f"multipart/form-data; boundary={_BOUNDARY}"
         found = []
+        # The server closes connections that are idle, as between two runs.
+        connection.close()
         for place in places:
             began = time.perf_counter()
             connection.request("POST", "/v1/captions", self.bodies[place], {"Content-Type": kind})
