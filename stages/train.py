@@ -16,9 +16,11 @@ def train(params: Params) -> None:
     """Write data/model, data/train_samples.jsonl, metrics/train.json and the learning curves."""
     # Imported here, so that wrong params are reported without waiting for TensorFlow.
     from captioning.model.bundle import Bundle, save_bundle
+    from captioning.model_card.card import write_card
     from captioning.runtime.cpu import warn_if_bfloat16_is_slow
     from captioning.runtime.device import use_device
     from captioning.training.build import build_decoder
+    from captioning.training.card_facts import card_facts
     from captioning.training.data import TrainingData
     from captioning.training.familiarity import learn_familiarity
     from captioning.training.fit import fit
@@ -63,6 +65,7 @@ def train(params: Params) -> None:
         bundle = Bundle(decoder, data.vocabulary, source, params.dataset, familiarity)
         with fresh_folder("data/model") as folder:
             save_bundle(folder, bundle)
+            write_card(folder, card_facts(bundle, data, fitted, refined, known))
         write_json("metrics/train.json", training_summary(decoder, data.counts, fitted, refined))
 
 

@@ -12,6 +12,7 @@ from captioning import __version__
 from captioning.cli.caption import add_caption
 from captioning.cli.doctor import add_doctor
 from captioning.cli.experiments import add_compare, add_gate
+from captioning.cli.export import add_export
 from captioning.cli.report import add_report
 from captioning.cli.serve import add_serve
 from captioning.core.errors import InputError
@@ -46,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_caption(commands)
+    add_export(commands)
     add_serve(commands)
     add_compare(commands)
     add_gate(commands)

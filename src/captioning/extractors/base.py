@@ -5,7 +5,7 @@ Legend: `B` images, `C` feature channels.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,4 +27,8 @@ class Extractor(Protocol):
 
         `S` is `image_size`.
         """
+        ...
+
+    def feature_maps(self, images: Any) -> Any:
+        """The same for a TensorFlow tensor, as a part of another graph."""
         ...

@@ -60,7 +60,11 @@ class EfficientNetLite0:
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Feature maps float32 `[B, S/32, S/32, 1280]` of RGB images uint8 `[B, S, S, 3]`."""
-        return np.asarray(self._network(tf.constant(images)))
+        return np.asarray(self.feature_maps(tf.constant(images)))
+
+    def feature_maps(self, images: tf.Tensor) -> tf.Tensor:
+        """The same for a tensor, as a part of another graph."""
+        return self._network(images)
 
     def classify(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """ImageNet logits float32 `[B, 1000]`; a test uses them to check the network."""

@@ -60,7 +60,11 @@ class MobileNetV3Small:
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Feature maps float32 `[B, S/32, S/32, 576]` of RGB images uint8 `[B, S, S, 3]`."""
-        return np.asarray(self._compiled(tf.constant(images, tf.float32)))
+        return np.asarray(self.feature_maps(tf.constant(images)))
+
+    def feature_maps(self, images: tf.Tensor) -> tf.Tensor:
+        """The same for a tensor, as a part of another graph."""
+        return self._compiled(tf.cast(images, tf.float32))
 
 
 def _keras_models() -> Path:

@@ -1,0 +1,1 @@
+"""Model cards: what a trained captioner is, for people and for model hubs."""
