@@ -121,7 +121,8 @@ def test_answers_are_those_of_the_captioner(model: Path, signatures, pictures: l
         words = [word.decode() for word in answer["words"][number].numpy() if word]
         assert tuple(words) == caption.words
         assert answer["caption"][number].numpy().decode() == caption.text
-        assert answer["log_probability"][number] == pytest.approx(caption.log_probability, abs=1e-4)
+        log_probability = answer["log_probability"][number].numpy()
+        assert log_probability == pytest.approx(caption.log_probability, abs=1e-4)
         maps = answer["attention"][number].numpy()
         np.testing.assert_allclose(maps[: len(words)], caption.attention, atol=1e-5)
         assert (maps[len(words) :] == 0).all()

@@ -11,7 +11,8 @@ import tensorflow as tf
 
 model = tf.saved_model.load(".")
 pictures = tf.stack([tf.io.read_file("picture.jpg")])
-answer = model.signatures["serving_default"](image_bytes=pictures)
+caption_files = model.signatures["serving_default"]
+answer = caption_files(image_bytes=pictures)
 print(answer["caption"][0].numpy().decode(), answer["log_probability"][0].numpy())
 ```
 

@@ -36,11 +36,20 @@ def write_saved_model(folder: Path | str, captioner: Captioner, settings: Decodi
     }
     # Of the model, only the variables that the functions read: no optimizer, no Keras objects.
     stored = tf.Module()
-    stored.variables_read = [
-        *{id(v): v for function in signatures.values() for v in function.variables}.values()
-    ]
+    stored.variables_read = list(
+        {id(one): one for function in signatures.values() for one in _variables(function)}.values()
+    )
     tf.saved_model.save(stored, str(folder), signatures=signatures)
     _make_reproducible(Path(folder) / _FINGERPRINT_FILE)
+
+
+def _variables(function: tf.types.experimental.ConcreteFunction) -> list[tf.Variable]:
+    """The variables that a function reads, in the order in which it was traced.
+
+    `function.variables` has them in the order of a set, which is another in every process.
+    """
+    order = {id(captured): place for place, captured in enumerate(function.captured_inputs)}
+    return sorted(function.variables, key=lambda one: order[id(one.handle)])
 
 
 def _make_reproducible(path: Path) -> None:
