@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,8 @@ from untrained_captioner import SIZE, WORDS, write_model
 from captioning.captioner import Captioner
 from captioning.export.graph import NO_CAPTION
 from captioning.export.pictures import EMPTY
+from captioning.model.bundle import load_bundle
+from captioning.model_card.card import CARD_FILE, CardFacts, write_card
 from captioning.text import WordVocabulary
 
 pytestmark = pytest.mark.slow
@@ -47,7 +50,24 @@ print(json.dumps([caption.decode() for caption in answer["caption"].numpy()]))
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     vocabulary = WordVocabulary.fit(WORDS, 100)
     # The model says words as often as they are here, so that its captions are not empty.
-    return write_model(tmp_path_factory.mktemp("model"), vocabulary, ["dog dog dog dog dog a red"])
+    said = ["dog dog dog dog dog a red"]
+    folder = write_model(tmp_path_factory.mktemp("model"), vocabulary, said)
+    source = load_bundle(folder).source
+    images = {"train": 2, "validation": 1, "test": 1}
+    settings = {"train": {"seed": 1}}
+    write_card(
+        folder,
+        CardFacts(
+            "folder",
+            images,
+            **source,
+            vocabulary_size=len(vocabulary),
+            parameters=1000,
+            validation={"val_accuracy": 0.5},
+            settings=settings,
+        ),
+    )
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +174,26 @@ def test_a_picture_that_cannot_be_used_leaves_the_others_alone(
         assert not answer["tokens"][bad].numpy().any()
         assert not answer["attention"][bad].numpy().any()
         assert set(answer["words"][bad].numpy()) == {b""}
+
+
+def test_the_code_in_the_model_card_captions_a_picture(
+    model: Path,
+    exported: Path,
+    pictures: list[Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = shutil.copytree(exported, tmp_path / "copy")
+    shutil.copy(pictures[1], folder / "picture.jpg")
+    card = (folder / CARD_FILE).read_text()
+    assert "a beam search of width 3 and a length penalty of 1" in card
+    monkeypatch.chdir(folder)
+    exec(card.split("```python\n")[1].split("```")[0], {})
+    caption, _, log_probability = capsys.readouterr().out.strip().rpartition(" ")
+    (expected,) = Captioner.load(model)(pictures[1:2])
+    assert caption == expected.text
+    assert float(log_probability) == pytest.approx(expected.log_probability, abs=1e-3)
 
 
 def test_greedy_decoding_can_be_exported(model: Path, pictures: list[Path], tmp_path: Path) -> None:
