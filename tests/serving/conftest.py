@@ -1,10 +1,13 @@
-"""A small model that is warm, shared by all tests of the server."""
+"""What tests of the server share: a small model that is warm, and what opens the page."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from browser import browser  # noqa: F401
+from page_server import page_server  # noqa: F401
+from served_page import open_page  # noqa: F401
 from untrained_captioner import WORDS, write_model
 
 from captioning.serving.model import ServedModel
