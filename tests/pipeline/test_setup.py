@@ -79,7 +79,8 @@ def test_locks_have_names_versions_and_hashes_only(lock: str) -> None:
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-@pytest.mark.parametrize("unwanted", ["torch", "nvidia-"])
+# nvidia-ml-py, of DVCLive, is a few kilobytes of Python; CUDA's libraries are gigabytes.
+@pytest.mark.parametrize("unwanted", ["torch", "nvidia-(?!ml-py=)"])
 def test_locks_leave_gpu_packages_out(lock: str, unwanted: str) -> None:
     assert not re.search(rf"^{unwanted}", lock_text(lock), re.MULTILINE)
 
