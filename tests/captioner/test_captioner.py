@@ -73,6 +73,7 @@ def test_attention_maps_sum_to_one_for_every_token(captioner):
     assert len(captions) == 2 and (log_probabilities < 0).all()
 
 
+@pytest.mark.slow
 def test_images_unlike_those_of_training_are_marked(captioner):
     random = np.random.default_rng(2)
     noise = random.integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)

@@ -149,6 +149,7 @@ def test_wrong_settings_are_refused_before_an_image_is_read(captioner, arguments
         captioner("missing.png", **arguments)
 
 
+@pytest.mark.slow
 def test_a_caption_that_no_rule_allows_is_not_returned(captioner):
     # There are 10 words, none of which may occur twice, so a few captions of 6 words exist.
     captions = captioner(PIXELS[0], n=64, beam_width=64, minimum_length=6, no_repeat_ngram=1)

@@ -189,6 +189,7 @@ def test_a_file_is_read_up_to_the_limit(tmp_path: Path) -> None:
 # The command.
 
 
+@pytest.mark.slow
 def test_all_that_fails_is_named_and_the_rest_is_captioned(
     model: str, picture: str, tmp_path: Path, site: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

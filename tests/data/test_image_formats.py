@@ -150,4 +150,4 @@ def test_no_other_module_opens_images() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Image.open"):
                 opening.append((path.name, [keyword.arg for keyword in node.keywords]))
-    assert opening == [("image_formats.py", ["formats"])]
+    assert opening == [("formats.py", ["formats"])]

@@ -183,6 +183,7 @@ def contents(batches, count):
     ]
 
 
+@pytest.mark.slow
 def test_training_batches_follow_the_seed_and_change_every_epoch(features, tokens):
     pair = RecordFolder.open(features), RecordFolder.open(tokens)
 
@@ -206,6 +207,7 @@ def test_training_uses_every_image_equally_often(features, tokens):
     assert min(counts.values()) >= 18 and max(counts.values()) <= 22
 
 
+@pytest.mark.slow
 def test_captions_per_image_limits_the_captions_of_each_image(features, tokens):
     pair = RecordFolder.open(features), RecordFolder.open(tokens)
     for _, packed in contents(training_batches(*pair, "train", 2, 1, 1), 10):

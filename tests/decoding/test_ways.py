@@ -119,6 +119,7 @@ def first_tokens(**settings: float) -> np.ndarray:
     return decode_all(search, many, 1000)["tokens"][:, 0, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "shares"),
     [

@@ -170,6 +170,7 @@ PRIVATE = [
 ]
 
 
+@pytest.mark.slow
 def test_private_addresses_are_refused_unless_permitted(
     server: HostileServer,
     tmp_path: Path,

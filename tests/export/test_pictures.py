@@ -84,6 +84,7 @@ JPEG_OPTIONS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", JPEG_OPTIONS, ids=str)
 def test_jpeg_files_have_the_pixels_of_pillow(load, options: dict) -> None:
     _is_as_pillow(load, _encoded(_photograph(), "JPEG", **options))

@@ -10,6 +10,8 @@ from imports import ROOT
 from PIL import Image
 from small_repository import dvc, finished_repository, run
 
+pytestmark = pytest.mark.slow
+
 CURVES = (ROOT / "metrics/training.csv").read_text(encoding="utf-8")
 STEPS = [line.split(",")[1] for line in CURVES.splitlines()[1:]]
 REWARDS = "report,step,epoch,reward,val_reward,learning_rate\n1,225,1.0,2.0,2.1,0.0\n"

@@ -54,6 +54,7 @@ def one_of_each(groups: Iterable[list[str]]) -> list[list[str]]:
     return [[name for name in names if name is not None] for names in rounds]
 
 
+@pytest.mark.slow
 def test_nothing_is_run_without_a_change(repository):
     assert repository.status() == {}
 
@@ -100,6 +101,7 @@ def re_run_by_keys(repository) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", KEYS)
 def test_a_setting_re_runs_the_stages_that_docs_settings_lists(re_run_by_keys, key):
     chosen = not key.startswith("datasets.") or key.startswith(f"datasets.{DATASET}.")

@@ -11,6 +11,8 @@ from running_server import RunningServer, as_json, picture, running_server
 from captioning.download.web import public_addresses
 from captioning.serving.limits import Limits
 
+pytestmark = pytest.mark.slow
+
 PICTURE = picture(1)
 TOKEN = "a-secret-token"
 

@@ -16,6 +16,8 @@ from captioning.captioner import Captioner
 from captioning.decoding.settings import DecodingSettings
 from captioning.serving.examples import Example
 
+pytestmark = pytest.mark.slow
+
 PICTURES = [picture(seed, (60 + seed, 50)) for seed in range(8)]
 REFERENCES = ["a dog", "ein Hund, <b>"]
 

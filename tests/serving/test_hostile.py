@@ -11,6 +11,8 @@ from hostile_server import bomb
 from mutations import mutations
 from running_server import Answer, as_json, form, picture, running_server
 
+pytestmark = pytest.mark.slow
+
 PICTURE = picture(1)
 KINDS = {
     "not_an_image",

@@ -13,6 +13,8 @@ from running_server import RunningServer, as_json, form, picture, running_server
 
 from captioning.serving.limits import Limits
 
+pytestmark = pytest.mark.slow
+
 PICTURE = picture(1)
 SHORT = Limits(
     body_bytes=1 << 20,

@@ -55,6 +55,7 @@ def test_other_operating_system_errors_keep_their_traceback():
         stage_main(work)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("allocate", [np.zeros, tf.zeros], ids=["numpy", "tensorflow"])
 def test_too_little_memory_is_reported_in_one_line(allocate):
     def work(_):

@@ -103,6 +103,7 @@ def test_without_any_good_report_the_stage_ends_with_advice(tmp_path):
         run(tmp_path / "other", good_epochs=0)
 
 
+@pytest.mark.slow
 def test_a_model_that_is_not_finite_before_training_is_refused(tmp_path):
     decoder = make_decoder()
     decoder.set_weights([w * np.nan for w in decoder.get_weights()])

@@ -162,6 +162,7 @@ def test_reports_are_made_every_report_every_steps(tmp_path):
     assert result.reports == 2
 
 
+@pytest.mark.slow
 def test_a_report_is_made_after_the_last_epoch_if_reports_are_rarer(tmp_path):
     _, result, curves = run_fit(tmp_path, epochs=3, report_every=1000)
     assert curves["step"].tolist() == [6]

@@ -14,6 +14,7 @@ WORDS = ["a red star", "two blue rings"]
 MAP = (2, 2, 4)
 
 
+@pytest.mark.slow
 def test_each_report_says_the_temperatures_and_shows_empty_captions(tmp_path, capsys):
     vocabulary = WordVocabulary.fit(WORDS, 100, 1)
     decoder = CaptionDecoder(len(vocabulary), MAP, units=16, heads=2, max_length=8)

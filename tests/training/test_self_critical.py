@@ -42,6 +42,7 @@ def test_packing_leaves_out_padding_and_keeps_the_weight_of_each_token():
     assert spread == [[0.5, 0.5, 0.5, -1, 0, 0], [2, 2, 3, 3, 3, 3]]
 
 
+@pytest.mark.slow
 def test_packed_captions_have_the_probability_with_which_they_were_sampled():
     decoder = make_decoder(max_length=8)
     drawn = draw(decoder, 3)
@@ -52,6 +53,7 @@ def test_packed_captions_have_the_probability_with_which_they_were_sampled():
     np.testing.assert_allclose(losses.sum(axis=1), expected, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_sampled_captions_of_an_image_differ():
     drawn = draw(make_decoder(max_length=8), 5)["tokens"].numpy()
     assert drawn.shape == (4, 5, 8)
@@ -167,6 +169,7 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(tmp_path):
     assert found[1].best["val_reward"] == max(float(row[4]) for row in rows)
 
 
+@pytest.mark.slow
 def test_a_phase_that_diverges_at_once_leaves_the_weights_of_the_phase_before(tmp_path, capsys):
     weights, result, curves = run_refine(tmp_path, 2, learning_rate=1e38)
     assert result is not None and (result.reports, result.best) == (0, {})

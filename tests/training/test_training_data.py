@@ -34,6 +34,7 @@ def test_all_files_of_a_subword_vocabulary_determine_the_run(tmp_path):
         open_data(tmp_path)
 
 
+@pytest.mark.slow
 def test_one_validation_image_is_enough(folder):
     data = open_data(folder)
     assert data.steps_per_epoch == 2
