@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
 from captioning.model import CaptionDecoder
 from captioning.text import WordVocabulary
