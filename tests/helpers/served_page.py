@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Locator, Page, Request, expect
 
 PICTURES = sorted((ROOT / "data" / "example" / "images").glob("*.jpg"))
 PICTURE, OTHER_PICTURE = PICTURES[3], PICTURES[8]
+TEXT = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no picture"}
 # The browser may round differently when it draws a part of the page again.
 ROUNDING = 3
 # A test machine may be busy.

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 
 import numpy as np
 import pytest
-from PIL import Image
 from playwright.sync_api import expect
 from served_page import (
     OTHER_PICTURE,
     PICTURE,
     ROUNDING,
+    TEXT,
     add,
     change_results,
     greatest_change,
@@ -23,7 +22,6 @@ from served_page import (
 )
 
 pytestmark = pytest.mark.slow
-TEXT = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no picture"}
 # Adds the picture at a path on the server, in the way that a test chooses.
 AS_TRANSFER = """async (path) => {
   const blob = await (await fetch(path)).blob();
@@ -47,7 +45,7 @@ def test_a_chosen_picture_gets_a_caption_and_alternatives_with_their_probabiliti
     shown = card.locator(".probability").all_inner_texts()
     for text, caption in zip(shown, (best, *others), strict=True):
         number = float(re.search(r"([\d.]+)%", text)[1]) / 100
-        assert number == pytest.approx(caption["probability"], rel=0.06, abs=1e-4)
+        assert number == pytest.approx(caption["probability"], rel=0.06, abs=1e-6)
     assert card.locator("img").get_attribute("alt") == best["text"]
     expect(watched.page.locator("#announcements")).to_have_text(re.compile(best["text"]))
     assert watched.problems == []
@@ -110,17 +108,6 @@ def test_play_shows_one_word_after_the_other(open_page):
     expect(page.locator(".word.shown")).to_have_count(0)
 
 
-def test_a_text_file_beside_a_picture_gets_an_error_and_the_picture_its_caption(open_page):
-    watched = open_page()
-    add(watched.page, PICTURE, TEXT)
-    good = watched.page.get_by_role("article", name=PICTURE.name)
-    bad = watched.page.get_by_role("article", name="notes.txt")
-    expect(good.locator(".caption .word").first).to_be_visible()
-    expect(bad.locator(".notice.error")).to_contain_text("No caption.")
-    expect(bad.locator(".notice.error")).to_contain_text(re.compile("not an image", re.I))
-    assert watched.problems == []
-
-
 def test_a_picture_can_be_dropped_and_pasted(open_page, page_server):
     page = open_page().page
     path = page.evaluate("async () => (await (await fetch('v1/examples')).json())[0].url")
@@ -180,8 +167,8 @@ def test_sampling_with_another_seed_gives_other_captions(open_page):
     page.get_by_role("slider", name="Captions").fill("5")
     add(page, PICTURE)
     first = page.locator(".card .words").all_inner_texts()
-    page.get_by_label("Seed", exact=True).fill("7")
-    page.wait_for_selector(".card[aria-busy]")
+    with page.expect_response("**/v1/captions"):
+        page.get_by_label("Seed", exact=True).fill("7")
     settle(page)
     assert page.locator(".card .words").all_inner_texts() != first
 
@@ -202,63 +189,6 @@ def test_an_unfamiliar_picture_has_a_warning(open_page):
     expect(page.locator("#announcements")).to_contain_text("Unfamiliar picture")
 
 
-def test_a_server_that_is_gone_is_reported_and_trying_again_works(open_page):
-    page = open_page().page
-    page.route("**/v1/captions", lambda route: route.abort())
-    page.set_input_files("#files", PICTURE)
-    expect(page.locator("#trouble")).to_contain_text("The server does not answer")
-    expect(page.locator(".card")).to_contain_text("The server does not answer")
-    page.unroute("**/v1/captions")
-    page.locator("#trouble").get_by_role("button", name="Try again").click()
-    settle(page)
-    expect(page.locator(".caption .word").first).to_be_visible()
-    expect(page.locator("#trouble")).to_be_empty()
-
-
-def test_a_busy_server_is_asked_again_after_the_time_that_it_names(open_page):
-    page = open_page().page
-    refusal = {"status": 503, "headers": {"Retry-After": "1"}, "body": "{}"}
-    page.route("**/v1/captions", lambda route: route.fulfill(**refusal), times=1)
-    page.set_input_files("#files", PICTURE)
-    expect(page.locator(".reading")).to_contain_text("busy; trying again in 1 s")
-    expect(page.locator(".caption .word").first).to_be_visible()
-
-
-def test_a_refusal_without_a_message_of_the_server_is_in_plain_words(open_page):
-    page = open_page().page
-    page.route("**/v1/captions", lambda route: route.fulfill(status=413, body="<html>"))
-    page.set_input_files("#files", PICTURE)
-    expect(page.locator(".notice.error")).to_contain_text("too large for the server. Scale it down")
-
-
-def test_a_large_picture_is_scaled_down_upright_before_the_upload(open_page):
-    noise = np.random.default_rng(0).integers(0, 40, (1200, 1800, 3), np.uint8)
-    noise[:, :900, 0] += 200  # Red on the left; on top once the picture is upright.
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    encoded = io.BytesIO()
-    Image.fromarray(noise).save(encoded, "JPEG", exif=exif, quality=95)
-    assert encoded.tell() > 1_000_000
-    page = open_page().page
-    file = {"name": "large.jpg", "mimeType": "image/jpeg", "buffer": encoded.getvalue()}
-    forms = record_forms(page)
-    add(page, file)
-    sent = Image.open(io.BytesIO(forms()[0]["images"]))
-    assert sent.size == (683, 1024)
-    assert sent.getexif().get(0x0112, 1) == 1
-    rows = np.asarray(sent.convert("RGB"))[:, :, 0].mean(axis=1)
-    assert rows[:400].min() > 180 and rows[-400:].max() < 80
-    frame = pixels(page.locator(".frame"))[:, :, 0].mean(axis=1)
-    assert len(frame) > 300 and frame[40:100].min() > 180 and frame[-100:-40].max() < 80
-
-
-def test_a_small_picture_is_sent_unchanged(open_page):
-    page = open_page().page
-    forms = record_forms(page)
-    add(page, PICTURE)
-    assert [form["images"] for form in forms()] == [PICTURE.read_bytes()]
-
-
 def test_the_caption_can_be_copied_and_the_results_downloaded(open_page):
     page = open_page(permissions=["clipboard-read", "clipboard-write"]).page
     add(page, PICTURE, TEXT)
@@ -273,19 +203,3 @@ def test_the_caption_can_be_copied_and_the_results_downloaded(open_page):
     assert found[PICTURE.name]["captions"][0]["text"] == caption
     assert found[PICTURE.name]["settings"]["beam_width"] == 3
     assert re.search("not an image", found["notes.txt"]["error"], re.I)
-
-
-def test_nothing_leaves_the_server_and_the_console_stays_empty(open_page, page_server):
-    watched = open_page()
-    page = watched.page
-    page.get_by_role("button", name="Example 1").click()
-    add(page, PICTURE, TEXT)
-    page.locator(".word").first.hover()
-    page.get_by_label("Greedy").check()
-    page.wait_for_timeout(500)
-    settle(page)
-    page.get_by_role("button", name="Remove all").click()
-    expect(page.locator(".card")).to_have_count(0)
-    assert watched.captioned() >= 5
-    assert watched.foreign(page_server) == []
-    assert watched.problems == []

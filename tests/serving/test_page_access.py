@@ -10,6 +10,7 @@ from served_page import (
     NARROW,
     PICTURE,
     ROUNDING,
+    TEXT,
     WIDE,
     add,
     change_results,
@@ -19,7 +20,6 @@ from served_page import (
 )
 
 pytestmark = pytest.mark.slow
-TEXT = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no picture"}
 
 # WCAG 2.2, relative luminance and contrast ratio, of every text that can be seen.
 CONTRASTS = """() => {

@@ -3,8 +3,10 @@
 import { sentence } from "./dom.js";
 
 const TOKEN = "captioning-token";
-const ATTEMPTS = 6;
-const LONGEST_WAIT_S = 30;
+// In seconds: for how long to ask a busy server again, and the longest pause in between. A server that
+// has just been started prepares its model for half a minute.
+const PATIENCE = 120;
+const LONGEST_PAUSE = 30;
 
 /** What went wrong. `status` is that of the answer, or 0 if there was none. */
 export class ServerError extends Error {
@@ -25,7 +27,7 @@ const MESSAGES = {
   503: "The server is busy. Try again in a moment.",
 };
 
-/** The server's own message, or one for the status. */
+/** One message for the status, or the server's own; for a busy server its own says more. */
 async function failure(answer) {
   let told;
   try {
@@ -34,8 +36,9 @@ async function failure(answer) {
     // A proxy in between may answer with a page of its own.
   }
   const { status } = answer;
+  const known = status === 503 ? undefined : MESSAGES[status];
   return new ServerError(
-    status, MESSAGES[status] ?? told ?? `The server failed (status ${status}).`);
+    status, known ?? told ?? MESSAGES[status] ?? `The server failed (status ${status}).`);
 }
 
 let question = null;
@@ -53,6 +56,8 @@ function askForToken() {
       question = null;
       resolve(given);
     }, { once: true });
+    // Not a submit button: Enter in the field would press it, because it comes first.
+    document.getElementById("token-cancel").onclick = () => dialog.close("cancel");
     dialog.showModal();
   });
   return question;
@@ -84,11 +89,11 @@ function pause(seconds, signal) {
  *
  * @param {string} path relative to the page, so that the server may be behind any path.
  * @param {RequestInit} options
- * @param {function(number): void} onWait is told for how many seconds the request waits.
+ * @param {function(string, number): void} onWait is told why the request waits, and how many seconds.
  * @throws {ServerError}
  */
 export async function request(path, options = {}, onWait = () => {}) {
-  for (let attempt = 1; ; attempt++) {
+  for (let waited = 0, seconds = 0; ; waited += seconds) {
     const { token, answer } = await send(path, options);
     if (answer.ok) return answer;
     if (answer.status === 401) {
@@ -96,10 +101,11 @@ export async function request(path, options = {}, onWait = () => {}) {
       const changed = sessionStorage.getItem(TOKEN) !== token;
       if (changed || (await askForToken())) continue;
     }
-    if (answer.status !== 503 || attempt === ATTEMPTS) throw await failure(answer);
-    const asked = Number(answer.headers.get("Retry-After")) || 2 ** (attempt - 1);
-    const seconds = Math.min(asked, LONGEST_WAIT_S);
-    onWait(seconds);
+    const problem = await failure(answer);
+    if (answer.status !== 503 || waited >= PATIENCE) throw problem;
+    const asked = Number(answer.headers.get("Retry-After")) || 1;
+    seconds = Math.min(Math.max(asked, waited / 4), LONGEST_PAUSE);
+    onWait(problem.message, Math.ceil(seconds));
     await pause(seconds, options.signal);
   }
 }

@@ -21,9 +21,9 @@ export function element(tag, properties = {}, ...children) {
 
 const PERCENT = new Intl.NumberFormat("en", { style: "percent", maximumSignificantDigits: 2 });
 
-/** A probability for people: `42%`, `0.31%`, or `<0.01%`. */
+/** A probability for people: `42%`, `0.31%`, or `<0.0001%`. */
 export function percent(probability) {
-  return probability > 0 && probability < 1e-4 ? "<0.01%" : PERCENT.format(probability);
+  return probability > 0 && probability < 1e-6 ? "<0.0001%" : PERCENT.format(probability);
 }
 
 /** A message of the server as a sentence. */

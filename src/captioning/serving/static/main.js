@@ -62,7 +62,7 @@ async function loadExamples() {
   const loaded = await Promise.all(listed.map(async ({ id, url, references }) => {
     // Relative to this page, which may be behind a path; `request` adds the token.
     const blob = await (await request(url.replace(/^\//, ""))).blob();
-    return { blob, name: `Example ${id}`, preview: URL.createObjectURL(blob), references };
+    return { blob, name: `Example ${id + 1}`, preview: URL.createObjectURL(blob), references };
   }));
   showExamples(loaded, ({ blob, name, references }) => addFile(blob, { name, references }));
 }

@@ -63,7 +63,7 @@ export class Results {
     this.running.set(card, control);
     card.wait("Captioning…");
     const settings = this.settings.values();
-    const onWait = (seconds) => card.wait(`The server is busy; trying again in ${seconds} s…`);
+    const onWait = (reason, seconds) => card.wait(`${reason} The next attempt is in ${seconds} s.`);
     try {
       const { result, model } = await fetchCaptions(card.picture, settings, control.signal, onWait);
       if (control.signal.aborted) return;
