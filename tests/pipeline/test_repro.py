@@ -121,8 +121,12 @@ def test_another_user_folder_number_of_cores_and_kind_of_link_give_the_same_byte
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("  batch_images: 8", "  batch_images: -1", "train.batch_images must be greater"),
-        ("dataset: scenes", "dataset: folders", "dataset must be 'scenes', 'flickr8k'"),
+        (
+            "  batch_images: 8",
+            "  batch_images: -1",
+            "train.batch_images: Input should be greater than or equal to 1",
+        ),
+        ("dataset: scenes", "dataset: folders", "dataset: Input should be 'scenes', 'flickr8k'"),
     ],
 )
 def test_wrong_params_end_a_run_before_any_results_are_deleted(repository, old, new, message):
@@ -132,6 +136,7 @@ def test_wrong_params_end_a_run_before_any_results_are_deleted(repository, old, 
     output = dvc(repository, "repro", ok=False)
     params.write_text(good)
     assert message in output and "Traceback" not in output
+    assert "former results" not in output
     for name in ("data/raw", "data/model/decoder.keras", "metrics/evaluate.json"):
         assert (repository / name).exists()
     assert "Running stage" not in dvc(repository, "repro")
@@ -217,7 +222,14 @@ def test_what_was_pushed_can_be_cloned_pulled_and_used(repository, tmp_path):
     run(clone, "git", "tag", "-a", "captioner@v1.0.0", "-m", "first")
     dvc(tmp_path, "artifacts", "get", str(clone), "captioner", "-o", "fetched")
     fetched = {path.name for path in (tmp_path / "fetched").iterdir()}
-    assert fetched == {"decoder.keras", "vocabulary.txt", "captioner.json"}
+    assert fetched == {
+        "README.md",
+        "captioner.json",
+        "card.json",
+        "decoder.keras",
+        "familiarity.npz",
+        "vocabulary.txt",
+    }
 
 
 @pytest.mark.long

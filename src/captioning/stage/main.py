@@ -73,5 +73,5 @@ def stage_main(stage: Callable[[Params], Iterable[str] | None], *results: str) -
 
 
 def _lost_results() -> str:
-    """How to get back what DVC deleted; empty where it did not start this process."""
-    return _GOING_BACK if "DVC_STAGE" in os.environ else ""
+    """How to get back what DVC deleted; empty where it deleted nothing of use."""
+    return _GOING_BACK if os.environ.get("DVC_STAGE", "check") != "check" else ""
