@@ -29,7 +29,7 @@ from small_repository import ENVIRONMENT, dvc, make_repository
 
 STAGES = ("download", "features", "train", "evaluate")
 STAGES_BEFORE = {
-    "download": (),
+    "download": ("check",),
     "features": ("download",),
     "train": ("features", "tokens"),
     "evaluate": ("train",),
@@ -147,8 +147,7 @@ def kill_often(
         seconds: that the stage takes.
         chance: of the moments.
     """
-    if STAGES_BEFORE[stage]:
-        dvc(repository, "repro", *STAGES_BEFORE[stage])
+    dvc(repository, "repro", *STAGES_BEFORE[stage])
     before = shutil.copytree(repository, repository.with_name("before"), symlinks=True)
     kills: list[Kill] = []
     while len(kills) < number:
