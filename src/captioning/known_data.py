@@ -6,9 +6,9 @@ No stage imports this, so other words need no new training.
 from __future__ import annotations
 
 from captioning.model.bundle import Bundle
+from captioning.model_card.texts import DATASETS
 
-# For each dataset of `params.yaml`: what its pictures show, and the language of its captions.
-# `karpathy` and `folder` can have any pictures and captions.
+# For each dataset of `params.yaml`: what its pictures show.
 _PICTURES = {
     "scenes": "drawn pictures of a few colored shapes on simple backgrounds",
     "flickr8k": "photographs from Flickr, most of people and dogs that do something",
@@ -16,12 +16,6 @@ _PICTURES = {
     "conceptual_captions": "photographs and other pictures from pages of the web",
     "karpathy": "a data set with a split file in Karpathy's format",
     "folder": "pictures of the user's own",
-}
-_LANGUAGES = {
-    "scenes": "en",
-    "flickr8k": "en",
-    "coco_captions": "en",
-    "conceptual_captions": "en",
 }
 
 
@@ -31,7 +25,8 @@ def caption_language(dataset: str | None) -> str | None:
     Args:
         dataset: a name of `dataset` in `params.yaml`, or None if it is unknown.
     """
-    return None if dataset is None else _LANGUAGES.get(dataset)
+    texts = DATASETS.get(dataset or "")
+    return None if texts is None else texts.language
 
 
 def model_note(bundle: Bundle) -> str:
