@@ -18,6 +18,10 @@ _DEFAULT_DIVERSITY = 0.5
 _OF_BEAM_SEARCH = ("beam", "length_penalty", "groups", "diversity")
 _OF_SAMPLING = ("temperature", "top_k", "top_p")
 
+#: Types of options for `add_argument`, also of `captioning export`.
+beam_width = whole_number("beam width", 1, _MAX_BEAMS)
+length_penalty = decimal_number("length penalty", 0, 10)
+
 
 def add_decoding_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that `decoding_settings` reads, and `--n`, the number of captions."""
@@ -49,14 +53,14 @@ def add_decoding_options(parser: argparse.ArgumentParser) -> None:
 def _add_beam_options(parser: argparse._ArgumentGroup) -> None:
     parser.add_argument(
         "--beam",
-        type=whole_number("beam width", 1, _MAX_BEAMS),
+        type=beam_width,
         metavar="N",
         help=f"use beam search of this width (default: {_DEFAULT_BEAMS}, or as many as --n and "
         "--groups need)",
     )
     parser.add_argument(
         "--length-penalty",
-        type=decimal_number("length penalty", 0, 10),
+        type=length_penalty,
         metavar="P",
         help="divide the log-probability by length to this power; 0 favors short captions "
         "(default: 1)",

@@ -6,12 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from captioning.cli.option_types import decimal_number, whole_number
+from captioning.cli.decoding_options import beam_width, length_penalty
 from captioning.core.errors import InputError
 from captioning.runtime.quick_imports import quick_imports
 from captioning.stage.quiet import quiet_tensorflow
-
-_MAX_BEAM_WIDTH = 64
 
 
 def add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -38,13 +36,13 @@ def add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     export.add_argument(
         "--beam",
-        type=whole_number("beam width", 1, _MAX_BEAM_WIDTH),
+        type=beam_width,
         metavar="N",
         help="width of the beam search (default: 3)",
     )
     export.add_argument(
         "--length-penalty",
-        type=decimal_number("length penalty", 0, 10),
+        type=length_penalty,
         metavar="P",
         help="a beam's log-probability is divided by its length to this power (default: 1)",
     )
